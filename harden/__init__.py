@@ -1,0 +1,1 @@
+"""What is hardened and how it shows: product description, controls, templates, the in-guest bundle."""

@@ -1,0 +1,1 @@
+"""Records on disk, comparison, statistics, rendering: everything after the collecting is done."""

@@ -1,0 +1,1 @@
+"""A virtual machine and the way into it. Knows no distribution, no control and no verdict."""
