@@ -16,7 +16,8 @@ from results.base.strict import Strict
 SCHEMA = 1
 
 Variant = Literal["baseline", "hardened"]
-Phase = Literal["before", "after"]
+Phase = Literal["before", "deployed", "after"]
+"""`deployed` lies between: the bundle is applied, the reboot has not happened yet."""
 Severity = Literal["critical", "high", "medium", "low"]
 
 
@@ -205,6 +206,16 @@ class Difference(Strict):
     """Empty: nobody has explained it, and the run fails."""
 
 
+class Budget(Strict):
+    """What one measure may cost; at least one of the two is given."""
+
+    change: float | None = Field(default=None, ge=0)
+    """Greatest relative change for the worse that is accepted: 0.05 is 5 %."""
+    limit: float | None = None
+    """Absolute limit for the median after: a ceiling where lower is better, else a floor."""
+    why: str = ""
+
+
 class Measure(Strict):
     """One measure, before against after."""
 
@@ -242,6 +253,8 @@ class Comparison(Strict):
     """Baked against deployed."""
     measures: tuple[Measure, ...]
     bootstrap_seed: int
+    notes: tuple[str, ...] = ()
+    """What whoever keeps the rules should know: explanations that explain nothing, measures without a partner."""
 
 
 class HostRecord(Strict):

@@ -1,0 +1,51 @@
+"""Modes and owners of paths that others make: kept by systemd-tmpfiles, at boot and on deployment alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from harden.control import Expectation
+from harden.layers.base import Layer, Placed, expect, render_file
+from harden.product import Product
+from harden.tree import Tree, TreeFile
+from results.base.strict import Strict
+
+
+class ModeSet(Strict):
+    """One path, and the most that it may be open."""
+
+    path: str = Field(pattern=r"^(/|\$\{)")
+    mode: str = Field(pattern=r"^0[0-7]{3}$")
+    owner: str = "root"
+    group: str = "root"
+    kind: Literal["directory", "file"] = "file"
+    optional: bool = False
+    """The path need not be there (a write-ahead log, say)."""
+    recursive: bool = False
+    """Everything below it gets the owner and group too; modes below it are left alone."""
+
+
+class ModeLayer(Layer[ModeSet]):
+    """Modes and owners."""
+
+    name = "mode"
+    shape = ModeSet
+    remediation = "`systemd-tmpfiles --create` sets modes and owners again"
+
+    def files(self, controls: Sequence[Placed[ModeSet]], product: Product) -> Iterator[TreeFile]:
+        """One tmpfiles.d file; systemd-tmpfiles handles parents before children by itself."""
+        if controls:
+            yield render_file("tmpfiles.conf.j2", f"/etc/tmpfiles.d/{product.name}-hardening.conf", controls)
+
+    def expectations(self, placed: Placed[ModeSet], product: Product, tree: Tree) -> Iterator[Expectation]:
+        """Mode, owner, group, and that it is no link to somewhere else."""
+        del product, tree
+        wanted = placed.set
+        fact = ("files", f"{wanted.path}?" if wanted.optional else wanted.path)
+        yield expect(*fact, "type", op="equals", expected=wanted.kind)
+        yield expect(*fact, "mode", op="mode_within", read="octal", expected=wanted.mode)
+        yield expect(*fact, "owner", op="equals", expected=wanted.owner)
+        yield expect(*fact, "group", op="equals", expected=wanted.group)

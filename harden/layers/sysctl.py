@@ -1,0 +1,76 @@
+"""Kernel settings under /proc/sys: security, and the tuning that the seed keeps in a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from harden.control import Expectation
+from harden.layers.base import Layer, Placed, expect, render_file
+from harden.product import Product
+from harden.tree import Tree, TreeFile
+from results.base.strict import Strict
+
+GONE = {
+    "kernel.exec-shield": "never was in the mainline kernel",
+    "kernel.sched_min_granularity_ns": "moved to debugfs in Linux 5.13",
+    "kernel.sched_wakeup_granularity_ns": "moved to debugfs in Linux 5.13",
+    "kernel.sched_migration_cost_ns": "moved to debugfs in Linux 5.13",
+    "kernel.sched_latency_ns": "moved to debugfs in Linux 5.13",
+    "net.ipv4.tcp_tw_recycle": "gone since Linux 4.12",
+}
+"""Settings that guides still name and that no supported kernel has."""
+
+
+class SysctlSet(Strict):
+    """`{kernel.kptr_restrict: 2}`: names, dotted, to values."""
+
+    values: dict[str, int | str] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, data: Any) -> Any:
+        return data if isinstance(data, dict) and "values" in data else {"values": data}
+
+    @field_validator("values")
+    @classmethod
+    def _exist(cls, values: dict[str, int | str]) -> dict[str, int | str]:
+        wrong = [f"{name} {GONE[name]}" for name in values if name in GONE]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return values
+
+
+class SysctlLayer(Layer[SysctlSet]):
+    """Security settings."""
+
+    name = "sysctl"
+    shape = SysctlSet
+    remediation = "`sysctl --system` loads the files again; one that sorts behind ours may set it otherwise"
+    path = "/etc/sysctl.d/60-{name}-security.conf"
+    title = "Security settings of the kernel"
+
+    def files(self, controls: Sequence[Placed[SysctlSet]], product: Product) -> Iterator[TreeFile]:
+        """One file, in the order of the catalogue."""
+        if controls:
+            path = self.path.format(name=product.name)
+            yield render_file("sysctl.conf.j2", path, controls, title=self.title)
+
+    def expectations(self, placed: Placed[SysctlSet], product: Product, tree: Tree) -> Iterator[Expectation]:
+        """The live value, and the value that the next boot will set."""
+        del product, tree
+        for name, value in placed.set.values.items():
+            words = str(value).split()
+            yield expect("sysctl", name, op="equals", read="words", expected=words)
+            yield expect("sysctl_configured", name, "value", op="equals", read="words", expected=words)
+
+
+class TuningLayer(SysctlLayer):
+    """`production-tuning.conf` of the seed, which is applied as a step of its own."""
+
+    name = "tuning"
+    remediation = "`sysctl -p /etc/sysctl.d/99-dots-family-tuning.conf` sets it again"
+    path = "/etc/sysctl.d/99-{name}-tuning.conf"
+    title = "Tuning for production (production-tuning.conf)"

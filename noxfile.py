@@ -1,0 +1,107 @@
+"""Session names, arguments and environments. No logic: every session calls `python -m …`.
+
+Works with the nox of Debian 12 (2022.11) and everything since. All sessions share one environment per
+dependency list, made once under `.nox/`, because a pip install per session would cost more than the work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import tomllib
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["build", "validate"]
+nox.options.error_on_missing_interpreters = True
+
+HERE = Path(__file__).parent
+PROJECT = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def environment(session: nox.Session, *groups: str) -> str:
+    """Python of the shared environment that holds the project's dependencies and these groups."""
+    needs = [*PROJECT["project"]["dependencies"]]
+    for group in groups:
+        needs += PROJECT["dependency-groups"][group]
+    digest = hashlib.sha256("\n".join([sys.version, *needs]).encode()).hexdigest()[:12]
+    folder = HERE / ".nox" / "-".join(["env", *groups, digest])
+    python = folder / "bin" / "python"
+    stamp = folder / ".complete"
+    if not stamp.exists():
+        session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(folder), external=True)
+        session.run(str(python), "-m", "pip", "install", "--quiet", *needs, external=True)
+        stamp.touch()
+    return str(python)
+
+
+def validate(session: nox.Session, command: str) -> None:
+    """Run one command of the pipeline with the arguments behind `--`."""
+    session.run(environment(session), "-m", "validate", command, *session.posargs, external=True)
+
+
+@nox.session(python=False)
+def build(session: nox.Session) -> None:
+    """Build the images of the chosen targets, both variants, from the cache where inputs are unchanged."""
+    validate(session, "build")
+
+
+@nox.session(name="validate", python=False)
+def validate_(session: nox.Session) -> None:
+    """Boot, deploy, reboot, audit, probe, measure, compare, report."""
+    validate(session, "validate")
+
+
+@nox.session(python=False)
+def doctor(session: nox.Session) -> None:
+    """Say what this host has and lacks, with the command that mends it; `-- --fix` runs that command."""
+    validate(session, "doctor")
+
+
+@nox.session(python=False)
+def audit(session: nox.Session) -> None:
+    """Audit any machine (`-- --host user@host[:port]`), or judge stored facts again (`-- --facts FILE`)."""
+    validate(session, "audit")
+
+
+@nox.session(python=False)
+def report(session: nox.Session) -> None:
+    """Render a run's report again, without any machine (`-- --run FOLDER`; default: the newest run)."""
+    validate(session, "report")
+
+
+@nox.session(python=False)
+def matrix(session: nox.Session) -> None:
+    """Print targets × workloads as JSON, for a CI matrix."""
+    validate(session, "matrix")
+
+
+@nox.session(python=False)
+def bench(session: nox.Session) -> None:
+    """Time the pipeline itself and print the figures that the README quotes."""
+    validate(session, "bench")
+
+
+@nox.session(python=False)
+def tests(session: nox.Session) -> None:
+    """Run the project's own tests: lint, the fast tier, then the tier on real machines (`-- fast` stops before it)."""
+    python = environment(session, "test", "lint")
+    words = list(session.posargs)
+    only_fast = "fast" in words
+    rest = [word for word in words if word != "fast"]
+    session.run(python, "-m", "ruff", "check", external=True)
+    session.run(python, "-m", "ruff", "format", "--check", "--quiet", external=True)
+    session.run(python, "-m", "mypy", external=True)
+    session.run(python, "-m", "pytest", "-m", "not vm and not build", *rest, external=True)
+    if not only_fast:
+        session.run(python, "-m", "pytest", "-m", "vm or build", *rest, external=True)
+
+
+@nox.session(python=False)
+def lint(session: nox.Session) -> None:
+    """Formatter, linter and type checker."""
+    python = environment(session, "test", "lint")
+    session.run(python, "-m", "ruff", "check", external=True)
+    session.run(python, "-m", "ruff", "format", "--check", external=True)
+    session.run(python, "-m", "mypy", external=True)

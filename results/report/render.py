@@ -1,0 +1,24 @@
+"""Renders a run's folder: report.html, summary.md, junit.xml, results.sarif, from nothing but what lies in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from results.report import junit, markdown, page, sarif
+from results.report.view import view
+from results.store import load_run, write_whole
+
+
+def render_run(folder: Path) -> Path:
+    """Render a run, complete or not, and return the path of its report.html.
+
+    Raises `UsageError` where a record cannot be read, `InfrastructureError` where a file cannot be written.
+    """
+    run = load_run(folder)
+    seen = view(run)
+    write_whole(run.folder / "summary.md", markdown.render(seen))
+    write_whole(run.folder / "junit.xml", junit.render(seen))
+    write_whole(run.folder / "results.sarif", sarif.render(seen))
+    # the folder keeps the name that the caller used, such as `latest`
+    write_whole(run.folder / "report.html", page.render(seen))
+    return folder / "report.html"

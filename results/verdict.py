@@ -1,0 +1,224 @@
+"""From judged evidence to the run's verdict and its reasons: pure, and never in favour of what did not run.
+
+A reason that starts with `note: ` does not decide anything; it is what a reader should know besides.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from results.compare import ABSENT
+from results.records import Comparison, Finding, Outcome, ProbeResult, Verdict
+from results.text import one_line, plural
+
+NOTE = "note: "
+GRAVE = ("critical", "high")
+BROKEN = (Outcome.FAIL, Outcome.ERROR)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found on one machine; `name` is how the reasons call it."""
+
+    name: str
+    findings: Sequence[Finding] = ()
+    probes: Sequence[ProbeResult] = ()
+
+
+@dataclass(frozen=True)
+class Required:
+    """What has to have run, by name; what is missing is never a pass."""
+
+    controls: frozenset[str] = frozenset()
+    probes: frozenset[str] = frozenset()
+    measures: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that a verdict is made of. `baked` and `comparison` are None where they did not come about."""
+
+    before: Evidence
+    after: Evidence
+    baked: Evidence | None
+    comparison: Comparison | None
+    required: Required = field(default_factory=Required)
+
+
+class Judgement(NamedTuple):
+    """The verdict, and every reason: those that decide first, then the notes."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+
+
+def verdict(case: Case) -> Judgement:
+    """Judge a run that came to its end; one that did not has no verdict, and does not ask here."""
+    against = [
+        *_missing(case),
+        *_controls(case.after),
+        *_uses(case.before, "before the hardening"),
+        *_hardened_probes(case.after),
+    ]
+    if case.baked:
+        against += [*_controls(case.baked), *_hardened_probes(case.baked)]
+    notes = [*_notes(case.after), *_unstopped(case)]
+    if case.comparison:
+        against += [*_drift(case.comparison), *_regressed(case.comparison)]
+        notes += _performance_notes(case.comparison)
+    found = Verdict.FAIL if against else Verdict.PASS
+    told = [*dict.fromkeys(against), *(NOTE + one for one in (*_summary(case), *notes))]
+    return Judgement(found, tuple(told))
+
+
+def _missing(case: Case) -> Iterator[str]:
+    """Required checks that did not run, machine by machine."""
+    if case.baked is None:
+        yield "the hardened image was not examined"
+    if case.comparison is None:
+        yield "nothing was compared"
+    else:
+        measured = {one.name for one in case.comparison.measures}
+        yield from _absent("measure", case.required.measures - measured, "")
+    for machine in (case.after, *((case.baked,) if case.baked else ())):
+        if not machine.findings:
+            yield f"no control was judged on the {machine.name} machine"
+        where = f" on the {machine.name} machine"
+        tried = {one.id for one in machine.probes if not _skipped(one)}
+        yield from _absent("control", case.required.controls - {one.control for one in machine.findings}, where)
+        yield from _absent("probe", case.required.probes - tried, where)
+
+
+def _absent(kind: str, names: Iterable[str], where: str) -> Iterator[str]:
+    for name in sorted(names):
+        yield f"{kind} {name} did not run{where}"
+
+
+def _controls(machine: Evidence) -> Iterator[str]:
+    for one in machine.findings:
+        if one.outcome in BROKEN and one.severity in GRAVE and not one.waiver:
+            told = "could not be looked at" if one.outcome is Outcome.ERROR else "does not hold"
+            yield f"{one.control} ({one.severity}) {told} on the {machine.name} machine: {one_line(one.message)}"
+
+
+def _uses(machine: Evidence, when: str) -> Iterator[str]:
+    """Positive controls that do not work: the product is broken, whatever else holds."""
+    for one in machine.probes:
+        if one.kind == "positive" and one.succeeded is not True and not _skipped(one):
+            told = "could not be tried" if one.succeeded is None else "does not work"
+            yield f"the product {told} {when}: {one.title}" + (f": {one_line(one.message)}" if one.message else "")
+
+
+def _skipped(one: ProbeResult) -> bool:
+    """Whether there was nothing to try here; a judged attack on an unhardened machine is no such case."""
+    return one.outcome is Outcome.NOT_APPLICABLE and one.succeeded is None
+
+
+def _hardened_probes(machine: Evidence) -> Iterator[str]:
+    yield from _uses(machine, f"on the {machine.name} machine")
+    for one in judged(machine.probes, hardened=True):
+        if one.kind == "attack" and one.outcome in BROKEN:
+            yield f"attack on the {machine.name} machine: {one.title}: {one.message}"
+
+
+def _unstopped(case: Case) -> Iterator[str]:
+    for one in judged(case.after.probes, hardened=True):
+        if one.kind == "attack" and one.outcome is Outcome.WARN:
+            yield f"{one.title}: {one.message}"
+
+
+def _drift(comparison: Comparison) -> Iterator[str]:
+    for one in comparison.drift:
+        if not one.explanation:
+            lacking = "baked" if one.left == ABSENT else "deployed" if one.right == ABSENT else ""
+            told = f"the {lacking} machine lacks it" if lacking else "baked and deployed are not the same"
+            yield f"unexplained difference at {one_line(one.path)}: {told}"
+
+
+def _regressed(comparison: Comparison) -> Iterator[str]:
+    for one in comparison.measures:
+        judgeable = one.budget is not None or one.limit is not None
+        if one.verdict == "regressed":
+            yield f"{one.title} costs too much: {one.why}"
+        elif one.verdict == "void" and judgeable:
+            yield f"{one.title} has a budget and no valid measurement: {one.why}"
+
+
+def _performance_notes(comparison: Comparison) -> Iterator[str]:
+    unclear = [one.title for one in comparison.measures if one.verdict == "inconclusive"]
+    if unclear:
+        yield (
+            f"{plural(len(unclear), 'measure')} inconclusive, which does not fail a run in this version: "
+            + ", ".join(unclear)
+        )
+    explained = sum(bool(one.explanation) for one in comparison.drift)
+    if explained:
+        yield f"{plural(explained, 'difference')} between baked and deployed, each with a written reason"
+    yield from comparison.notes
+
+
+def _notes(machine: Evidence) -> Iterator[str]:
+    light = [one for one in machine.findings if one.outcome in BROKEN and one.severity not in GRAVE]
+    if light:
+        names = ", ".join(one.control for one in light)
+        yield f"{plural(len(light), 'medium or low control does', 'medium or low controls do')} not hold: {names}"
+    for one in machine.findings:
+        if one.waiver:
+            yield f"{one.control} is waived ({one.outcome}): {one_line(one.waiver)}"
+
+
+def _summary(case: Case) -> Iterator[str]:
+    """What did hold, in figures: a pass has reasons too."""
+    held = Counter(one.outcome for one in case.after.findings)
+    former = Counter(one.outcome for one in case.before.findings)
+    applicable = len(case.after.findings) - held[Outcome.NOT_APPLICABLE]
+    holding = f"{held[Outcome.PASS]} of {plural(applicable, 'control')} hold after the hardening"
+    yield f"{holding}, {former[Outcome.PASS]} did before"
+    attacks = [one for one in case.after.probes if one.kind == "attack" and not _skipped(one)]
+    worked = {one.id for one in case.before.probes if one.kind == "attack" and one.succeeded}
+    stopped = [one for one in attacks if one.succeeded is False]
+    bites = sum(one.id in worked for one in stopped)
+    yield f"{len(stopped)} of {plural(len(attacks), 'attack')} stopped after the hardening; {bites} worked before it"
+
+
+def judged(probes: Sequence[ProbeResult], *, hardened: bool) -> tuple[ProbeResult, ...]:
+    """Fill in outcome and message of each probe from what it observed.
+
+    A stopped attack counts only where its positive control worked. On a machine without the hardening an
+    attack proves nothing either way, and is `not-applicable` with words that say what happened.
+    """
+    worked = {one.id: one.succeeded for one in probes if one.kind == "positive"}
+    return tuple(one if _skipped(one) else _judged(one, worked, hardened=hardened) for one in probes)
+
+
+def _judged(one: ProbeResult, worked: Mapping[str, bool | None], *, hardened: bool) -> ProbeResult:
+    outcome, told = _use(one) if one.kind == "positive" else _attack(one, worked, hardened=hardened)
+    return one.model_copy(update={"outcome": outcome, "message": told or one.message})
+
+
+def _use(one: ProbeResult) -> tuple[Outcome, str]:
+    if one.succeeded is None:
+        return Outcome.ERROR, one.message or "the attempt itself broke"
+    return (Outcome.PASS, "works") if one.succeeded else (Outcome.FAIL, one.message or "does not work")
+
+
+def _attack(one: ProbeResult, worked: Mapping[str, bool | None], *, hardened: bool) -> tuple[Outcome, str]:
+    if one.succeeded is None:
+        return Outcome.ERROR, one.message or "the attempt itself broke"
+    if not hardened:
+        return (
+            Outcome.NOT_APPLICABLE,
+            "works without the hardening" if one.succeeded else "stopped without the hardening",
+        )
+    if one.succeeded:
+        return (
+            (Outcome.FAIL, "works in spite of the hardening")
+            if one.controls
+            else (Outcome.WARN, "works: no control is meant to stop it")
+        )
+    if one.positive_control and worked.get(one.positive_control) is not True:
+        return Outcome.ERROR, f"stopped, but so is the legitimate use ({one.positive_control}), so it proves nothing"
+    return Outcome.PASS, "stopped"

@@ -1,0 +1,63 @@
+"""`audit`: facts and findings of any machine over SSH, or of stored facts, without building or booting anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from results.base.errors import ExitCode, UsageError
+from results.base.events import Events
+from results.records import Finding, Findings, Key, Outcome
+from results.store import RunFolder, create
+from results.terminal import Terminal
+from validate.audit.judge import summary
+from validate.facts.collect import collect
+from validate.facts.schema import load_facts
+from validate.machine.session import Session
+from validate.observe import judge_facts
+from validate.options import Options
+from validate.plan import load_plan
+
+
+def parse_host(words: str) -> tuple[str, str, int]:
+    """`user@host[:port]` as its parts. Raises `UsageError`."""
+    user, at, rest = words.rpartition("@")
+    host, colon, port = rest.rpartition(":")
+    if not colon:
+        host, port = rest, "22"
+    if not at or not user or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UsageError(f"--host {words}: not user@host[:port]", "for example root@192.0.2.7 or root@192.0.2.7:2222")
+    return user, host.strip("[]"), int(port)
+
+
+def _show(findings: tuple[Finding, ...], terminal: Terminal) -> int:
+    for one in findings:
+        if one.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE):
+            terminal.line(f"{one.outcome:5} {one.severity:8} {one.control}: {one.message}")
+    told: Mapping[str, Any] = summary([one.model_dump() for one in findings])
+    terminal.line(str(told["text"]))
+    return int(ExitCode.FAIL if told["failed"] else ExitCode.PASS)
+
+
+def _folder(options: Options, target: str) -> RunFolder:
+    return create(options.results, target, " ".join(options.workload))
+
+
+def run(options: Options, events: Events, terminal: Terminal) -> int:
+    """Judge `--facts`, or collect from `--host` and judge."""
+    plan = load_plan(options.product)
+    if options.facts:
+        return _show(judge_facts(plan, load_facts(Path(options.facts))), terminal)
+    if not options.host:
+        raise UsageError("audit: neither --host nor --facts", "`-- --host user@host[:port]` or `-- --facts FILE`")
+    user, host, port = parse_host(options.host)
+    with Session.connect(host, port, user=user, identity=options.identity or None, events=events) as session:
+        facts = collect(session, plan.product)
+    folder = _folder(options, "audit")
+    folder.stage("baseline", "after", "facts.json", facts)
+    findings = judge_facts(plan, facts)
+    key = Key(target="audit", variant="baseline", phase="after", boot_id=str(facts["machine"]["boot_id"]))
+    folder.stage("baseline", "after", "findings.json", Findings(key=key, findings=findings))
+    terminal.line(f"facts: {folder.path / 'baseline/after/facts.json'}")
+    return _show(findings, terminal)

@@ -1,0 +1,102 @@
+"""`validate`: one run for each chosen target, and the worst exit code of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from images.build import BuiltImage
+from images.target import Target
+from results.base.errors import ExitCode, InfrastructureError, PipelineError, UsageError
+from results.base.events import Events
+from results.records import ImageRecord, Variant
+from results.report import render_run
+from results.store import RunFolder, create, previous_durations, read_record
+from results.terminal import Terminal
+from results.transcript import Transcript
+from validate import requirements
+from validate.commands.build import build_images, chosen_targets
+from validate.machine.accelerator import choose
+from validate.options import Options
+from validate.pipeline import Job, run_job
+from validate.plan import Plan, load_plan
+from validate.recorder import Recorder, describe_host, git_commit
+
+BOTH: tuple[Variant, ...] = ("baseline", "hardened")
+
+
+def ready_image(folder: Path) -> BuiltImage:
+    """An image that somebody has built already: a folder with image.json and the disk. Raises `UsageError`."""
+    record = read_record(folder / "image.json", ImageRecord)
+    disk = folder / Path(record.disk).name
+    if not disk.is_file():
+        raise UsageError(f"{disk}: no such disk", "image.json names it, so it should lie beside it")
+    return BuiltImage(record, folder, disk)
+
+
+def images_for(target: Target, plan: Plan, options: Options, events: Events) -> Mapping[Variant, BuiltImage]:
+    """Ready images where named, built ones otherwise."""
+    wanted = [variant for variant in BOTH if variant not in options.image]
+    built = dict(build_images(target, plan, options, events, wanted)) if wanted else {}
+    return {v: ready_image(options.image[v]) if v in options.image else built[v] for v in BOTH}
+
+
+def validate_target(target: Target, plan: Plan, options: Options, events: Events, terminal: Terminal) -> int:
+    """One run: folder, images, machines, verdict, report. Returns its exit code."""
+    terminal.expect(previous_durations(options.results, target.name))
+    folder = create(options.results, target.name, " ".join(options.workload), git_commit=git_commit(events))
+    recorder = Recorder()
+    with Transcript(folder.path / "transcript.jsonl") as transcript:
+        events.subscribe(transcript)
+        events.subscribe(recorder)
+        try:
+            return _run(target, plan, options, events, terminal, folder, recorder)
+        finally:
+            events.unsubscribe(recorder)
+            events.unsubscribe(transcript)
+            terminal.line(f"evidence: {folder.path}")
+
+
+def _run(
+    target: Target,
+    plan: Plan,
+    options: Options,
+    events: Events,
+    terminal: Terminal,
+    folder: RunFolder,
+    recorder: Recorder,
+) -> int:
+    try:
+        with events.step("images"):
+            images = images_for(target, plan, options, events)
+        with events.step("choose the accelerator"):
+            accelerator = choose(options.accel, events=events)
+        recorder.host = describe_host(accelerator.name, accelerator.reason, events)
+        job = Job(target.name, plan, images, accelerator, options.repetitions, options.keep)
+        record = run_job(job, folder, recorder, events)
+    finally:
+        with events.step("report"):
+            render_run(folder.path)
+    terminal.verdict(record, folder.path)
+    return record.exit_code
+
+
+def run(options: Options, events: Events, terminal: Terminal) -> int:
+    """Validate every chosen target; the worst exit code counts."""
+    plan = load_plan(options.product)
+    targets = chosen_targets(options)
+    lacking = requirements.missing()
+    if lacking:
+        names = ", ".join(sorted({need.package for need in lacking}))
+        raise InfrastructureError(f"this host lacks {names}", "run `nox -s doctor -- --fix`")
+    worst = int(ExitCode.PASS)
+    for target in targets:
+        try:
+            code = validate_target(target, plan, options, events, terminal)
+        except PipelineError as error:
+            if len(targets) == 1:
+                raise
+            terminal.error(error)
+            code = int(error.exit_code)
+        worst = max(worst, code)
+    return worst

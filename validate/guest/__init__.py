@@ -1,0 +1,1 @@
+"""What runs inside the machine: stdlib-only modules that are sent over, never installed."""

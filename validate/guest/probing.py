@@ -1,0 +1,153 @@
+"""What a probe is, and how one is run inside the machine. Standard library only.
+
+A probe is a function that takes the `World` and says what came of its attempt. The decorator holds what there is to
+know about it, so that host and machine read the same lines.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from validate.guest.dbus import Address, Connection
+from validate.guest.identity import Ended, Limits, run_as
+
+EVIDENCE_LINES = 12
+EVIDENCE_WIDTH = 300
+
+
+class World(NamedTuple):
+    """What a probe finds itself in: the product's description, who is who, and how slow the machine is."""
+
+    product: dict[str, Any]
+    people: dict[str, str]
+    """parent, child, outsider -> user name."""
+    scale: float = 1.0
+    """Factor on every time limit: emulation is slower than silicon."""
+
+    @property
+    def address(self) -> Address:
+        """The product on the bus."""
+        bus = self.product["bus"]
+        return Address(bus["name"], bus["path"], bus["interface"])
+
+    def unit(self, key: str) -> str:
+        """The name of a unit; of a template, the child's instance."""
+        return str(self.product["units"][key]["name"]).replace("@.", f"@{self.people['child']}.")
+
+    def patience(self, seconds: float) -> float:
+        """A time limit in this machine."""
+        return seconds * self.scale
+
+    def call(self, member: str, *arguments: object) -> Any:
+        """Call a method of the product as whoever we are; its first result."""
+        methods = {name: one for group in self.product["bus"]["methods"].values() for name, one in group.items()}
+        with Connection(seconds=self.patience(5)) as bus:
+            answer = bus.call(self.address, member, methods[member].get("arguments", ""), *arguments)
+        return answer[0] if answer else None
+
+    def as_(self, role: str | None, function: Callable[..., Any], *arguments: Any, seconds: float = 10) -> Ended:
+        """Run a function as parent, child or outsider (None: as we are)."""
+        user = self.people.get(role, role) if role else None
+        return run_as(user, function, *arguments, limits=Limits(seconds=self.patience(seconds)))
+
+
+class Attempt(NamedTuple):
+    """What came of it. None: it could not be tried, which is never good news."""
+
+    succeeded: bool | None
+    evidence: Sequence[str] = ()
+
+
+class Spec(NamedTuple):
+    """What there is to know about a probe."""
+
+    id: str
+    title: str
+    kind: str
+    identity: str
+    attempt: str
+    positive: str
+    controls: tuple[str, ...]
+    sandbox: str
+    """Key of the unit in whose sandbox it runs; empty: as `identity` in the open."""
+    seconds: float
+    function: Callable[[World], Attempt]
+
+
+REGISTRY: dict[str, Spec] = {}
+
+OPEN = {"parent": "parent", "child": "child", "user": "outsider"}
+"""Identities that the runner takes on; all others start as root and take on what they need."""
+
+
+def probe(
+    id: str,  # noqa: A002 - its own word
+    title: str,
+    attempt: str,
+    *,
+    identity: str,
+    kind: str = "attack",
+    positive: str = "",
+    controls: Sequence[str] = (),
+    sandbox: str = "",
+    seconds: float = 15,
+) -> Callable[[Callable[[World], Attempt]], Callable[[World], Attempt]]:
+    """Declare a probe. `positive` is the id of the probe that shows the legitimate use, `controls` what stops it."""
+
+    def declare(function: Callable[[World], Attempt]) -> Callable[[World], Attempt]:
+        if id in REGISTRY:
+            raise ValueError(f"two probes are called {id}")
+        REGISTRY[id] = Spec(id, title, kind, identity, attempt, positive, tuple(controls), sandbox, seconds, function)
+        return function
+
+    return declare
+
+
+def run(world: World, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Run the named probes one after the other, each in a child of its own; one plain record a probe."""
+    return [run_one(world, REGISTRY[name]) for name in names]
+
+
+def run_one(world: World, spec: Spec) -> dict[str, Any]:
+    """Run one probe as its identity."""
+    role = None if spec.sandbox else OPEN.get(spec.identity)
+    started = time.monotonic()
+    ended = world.as_(role, lambda: list(spec.function(world)), seconds=spec.seconds)
+    return record(spec.id, ended, time.monotonic() - started)
+
+
+def record(name: str, ended: Ended, seconds: float) -> dict[str, Any]:
+    """What is sent home about one probe: bounded, whatever the probe has said."""
+    succeeded, evidence = ended.value if ended.value else (None, [])
+    lines = [str(line)[:EVIDENCE_WIDTH] for line in list(evidence)[:EVIDENCE_LINES]]
+    if ended.error:
+        succeeded, message = None, ended.error[:EVIDENCE_WIDTH]
+    else:
+        message = ""
+    return {"id": name, "succeeded": succeeded, "evidence": lines, "message": message, "seconds": round(seconds, 3)}
+
+
+def denied(function: Callable[[], Any], *, what: str) -> Attempt:
+    """Try it: success is that nothing was raised; an error is the evidence of who said no.
+
+    `OSError` and bus errors mean "stopped"; anything else breaks the probe, and shows as such.
+    """
+    from validate.guest.dbus import BusError
+
+    try:
+        said = function()
+    except BusError as error:
+        return Attempt(False, (f"{what}: {error.name}: {error.message}",))  # noqa: FBT003 - the record's first word
+    except OSError as error:
+        return Attempt(False, (f"{what}: {errno_name(error)}",))  # noqa: FBT003
+    return Attempt(True, (f"{what}: done" + ("" if said is None else f", got {said!r}"),))  # noqa: FBT003
+
+
+def errno_name(error: OSError) -> str:
+    """`EACCES (Permission denied)`."""
+    import errno
+
+    name = errno.errorcode.get(error.errno or 0, type(error).__name__)
+    return f"{name} ({error.strerror or error})"

@@ -1,0 +1,127 @@
+"""Every option of every command, declared once.
+
+nox hands the words behind `--` to each session of one call, so all commands understand all options, and
+take what they can use. An unknown word is a usage error (exit code 2) in each of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from results.base.errors import UsageError
+
+COMMANDS = ("build", "validate", "doctor", "audit", "report", "matrix", "bench")
+DEFAULT_TARGET = "debian-trixie"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for; frozen from here on."""
+
+    command: str
+    targets: tuple[str, ...]
+    targets_defaulted: bool
+    variants: tuple[str, ...]
+    accel: str
+    workload: tuple[str, ...]
+    jobs: int
+    keep: bool
+    refresh: bool
+    fix: bool
+    host: str
+    identity: str
+    facts: str
+    run: str
+    results: Path
+    product: Path | None
+    image: dict[str, Path]
+    repetitions: int
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are ours: one line, exit code 2, no usage dump."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}", f"`{self.prog} --help` lists the options")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the one parser."""
+    made = _Parser(
+        prog="python -m validate",
+        description="Builds, boots, deploys, reboots, audits, probes and measures; exit codes: 0 pass, 1 fail, "
+        "2 usage or configuration error, 3 no verdict because build, boot, SSH or host failed.",
+    )
+    made.add_argument("command", choices=COMMANDS, help="what to do")
+    add = made.add_argument
+    add("--target", action="append", metavar="NAME", help=f"target, repeatable; `all` for every one ({DEFAULT_TARGET})")
+    add("--variant", choices=("baseline", "hardened", "both"), default="both", help="build: which disks to make (both)")
+    add("--accel", choices=("auto", "kvm", "tcg"), default="auto", help="auto proves KVM by running a guest (auto)")
+    add(
+        "--workload",
+        nargs="+",
+        default=["reference"],
+        metavar="WHAT",
+        help="`reference`, or .deb files of the product (reference)",
+    )
+    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="work done side by side (cores)")
+    add("--keep", action="store_true", help="keep a failed run's overlay disk for a look")
+    add("--refresh", action="store_true", help="build: look for newer packages instead of trusting the cache")
+    add("--fix", action="store_true", help="doctor: run the command that mends what is missing")
+    add("--host", default="", metavar="USER@HOST[:PORT]", help="audit: a machine of yours, by your own SSH keys")
+    add("--identity", default="", metavar="FILE", help="audit: private key for --host")
+    add("--facts", default="", metavar="FILE", help="audit: judge these stored facts again, without any machine")
+    add("--run", default="", metavar="FOLDER", help="report: which run (results/runs/latest)")
+    add("--results", type=Path, default=Path("results/runs"), metavar="FOLDER", help="where runs go (results/runs)")
+    add("--product", type=Path, default=None, metavar="FILE", help="another product description")
+    add(
+        "--image",
+        action="append",
+        default=[],
+        metavar="VARIANT=FOLDER",
+        help="validate: a ready image (a folder with image.json) instead of a build",
+    )
+    add("--repetitions", type=int, default=5, metavar="N", help="repetitions of each measure within a boot (5)")
+    return made
+
+
+def _images(words: Sequence[str]) -> dict[str, Path]:
+    images = {}
+    for word in words:
+        variant, _, folder = word.partition("=")
+        if variant not in ("baseline", "hardened") or not folder:
+            raise UsageError(f"--image {word}: not VARIANT=FOLDER", "VARIANT is baseline or hardened")
+        images[variant] = Path(folder)
+    return images
+
+
+def parse(words: Sequence[str]) -> Options:
+    """Read the command line. Raises `UsageError`."""
+    given = parser().parse_args(words)
+    if given.jobs < 1 or given.repetitions < 1:
+        raise UsageError("--jobs and --repetitions take whole numbers from 1", "leave them out for the defaults")
+    return Options(
+        command=given.command,
+        targets=tuple(given.target or [DEFAULT_TARGET]),
+        targets_defaulted=not given.target,
+        variants=("baseline", "hardened") if given.variant == "both" else (given.variant,),
+        accel=given.accel,
+        workload=tuple(given.workload),
+        jobs=given.jobs,
+        keep=given.keep,
+        refresh=given.refresh,
+        fix=given.fix,
+        host=given.host,
+        identity=given.identity,
+        facts=given.facts,
+        run=given.run,
+        results=given.results,
+        product=given.product,
+        image=_images(given.image),
+        repetitions=given.repetitions,
+    )

@@ -1,0 +1,160 @@
+"""The flow of one run (README, "What one run does"): one value goes from step to step, every arrow is a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from images.build import BuiltImage
+from results.base.errors import ExitCode, Interrupted, PipelineError
+from results.base.events import Events
+from results.compare import Rules, Side, compare, load_explanations
+from results.records import Comparison, Conditions, Key, Phase, RunRecord, Variant, Verdict
+from results.store import RunFolder
+from results.verdict import Case, Evidence, Judgement, Required, verdict
+from validate import deploy
+from validate.benchmarks.budgets import load_budgets
+from validate.facts.stable import stable
+from validate.family import make_family
+from validate.machine.accelerator import Accelerator
+from validate.machine.machine import DiskImage, Machine, MachineSettings, machine
+from validate.observe import Observation, Observer
+from validate.plan import Plan
+from validate.recorder import Recorder
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one run is to do; frozen."""
+
+    target: str
+    plan: Plan
+    images: Mapping[Variant, BuiltImage]
+    accelerator: Accelerator
+    repetitions: int
+    keep: bool
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All observations of a run."""
+
+    before: Observation
+    after: Observation
+    baked: Observation
+
+
+class Pipeline:
+    """Runs one job into one run folder."""
+
+    def __init__(self, job: Job, folder: RunFolder, recorder: Recorder, events: Events) -> None:
+        """Load what must be right before any machine starts."""
+        self.job = job
+        self.folder = folder
+        self.recorder = recorder
+        self.events = events
+        self.rules = Rules(budgets=load_budgets(), explanations=load_explanations())
+        self.observer = Observer(job.plan, folder, events)
+
+    def run(self) -> Judgement:
+        """Validate: both machines, comparison, verdict. Raises `PipelineError` when there can be none."""
+        before, after = self._deployed_machine()
+        seen = Seen(before, after, self._baked_machine())
+        comparison = self._compare(seen)
+        self.folder.write("comparison.json", comparison)
+        return self._verdict(seen, comparison)
+
+    @contextmanager
+    def _boot(self, variant: Variant) -> Iterator[Machine]:
+        """A machine of this variant with the family in it; afterwards its image must be what it was."""
+        image = self._image(variant)
+        settings = MachineSettings(accelerator=self.job.accelerator)
+        with machine(image, settings=settings, folder=self.folder.path, name=variant, events=self.events) as booted:
+            self.recorder.boots.extend(booted.boots)
+            with self.events.step(f"{variant}: family accounts"):
+                make_family(booted.session, self.job.plan.product)
+            yield booted
+
+    def _image(self, variant: Variant) -> DiskImage:
+        built = self.job.images[variant]
+        return DiskImage(built.disk, built.record.sha256, built.record.architecture)
+
+    def _key(self, booted: Machine, variant: Variant, phase: Phase) -> Key:
+        return Key(target=self.job.target, variant=variant, phase=phase, boot_id=booted.boots[-1].boot_id)
+
+    def _conditions(self, booted: Machine) -> Conditions:
+        host = self.recorder.host
+        return Conditions(
+            accelerator=self.job.accelerator.name,
+            cpus=booted.settings.cpus,
+            host=f"{host.cpu}, {host.kernel}" if host else "",
+        )
+
+    def _deployed_machine(self) -> tuple[Observation, Observation]:
+        """The baseline machine: before, the seed's four steps, after."""
+        repetitions = self.job.repetitions
+        with self._boot("baseline") as booted:
+            before = self.observer.audit(booted.session, self._key(booted, "baseline", "before"))
+            before = self.observer.measure(booted.session, before, self._conditions(booted), repetitions)
+            before = self.observer.probe(booted.session, before)
+            deploy.apply_hardening(booted.session, self.job.plan.bundle, self.events)
+            self.observer.audit(booted.session, self._key(booted, "baseline", "deployed"))
+            deploy.apply_tuning(booted.session, self.events)
+            deploy.clean_up(booted.session)
+            with self.events.step("deploy: reboot"):
+                self.recorder.boots.append(booted.reboot())
+            after = self.observer.audit(booted.session, self._key(booted, "baseline", "after"))
+            after = self.observer.measure(booted.session, after, self._conditions(booted), repetitions)
+            after = self.observer.probe(booted.session, after)
+        return before, after
+
+    def _baked_machine(self) -> Observation:
+        """The hardened image, as it would be released."""
+        with self._boot("hardened") as booted:
+            baked = self.observer.audit(booted.session, self._key(booted, "hardened", "after"))
+            return self.observer.probe(booted.session, baked)
+
+    def _compare(self, seen: Seen) -> Comparison:
+        return compare(
+            self.job.target,
+            Side(seen.before.findings, seen.before.samples, stable(seen.before.facts)),
+            Side(seen.after.findings, seen.after.samples, stable(seen.after.facts)),
+            Side(seen.baked.findings, seen.baked.samples, stable(seen.baked.facts)),
+            self.rules,
+        )
+
+    def _verdict(self, seen: Seen, comparison: Comparison) -> Judgement:
+        required = Required(
+            controls=frozenset(check.control for check in self.job.plan.checks),
+            probes=frozenset(one.id for one in seen.before.probes),
+            measures=frozenset(self.rules.budgets),
+        )
+        case = Case(
+            Evidence("before", seen.before.findings, seen.before.probes),
+            Evidence("deployed", seen.after.findings, seen.after.probes),
+            Evidence("baked", seen.baked.findings, seen.baked.probes),
+            comparison,
+            required,
+        )
+        return verdict(case)
+
+
+def run_job(job: Job, folder: RunFolder, recorder: Recorder, events: Events) -> RunRecord:
+    """Run a job to its end, whatever that is, and write run.json.
+
+    A `PipelineError` or an interruption is recorded with the evidence so far, marked incomplete, and raised again.
+    """
+    recorder.images = {variant: built.record for variant, built in job.images.items()}
+    try:
+        found, why = Pipeline(job, folder, recorder, events).run()
+    except PipelineError as error:
+        recorder.finish(
+            folder, Verdict.NONE, ("the run broke off: there is no verdict",), int(error.exit_code), str(error)
+        )
+        raise
+    except (Interrupted, KeyboardInterrupt) as error:
+        recorder.finish(folder, Verdict.KILLED, ("the run was interrupted",), int(ExitCode.INFRASTRUCTURE), repr(error))
+        raise
+    code = ExitCode.PASS if found is Verdict.PASS else ExitCode.FAIL
+    return recorder.finish(folder, found, why, int(code))

@@ -1,0 +1,91 @@
+"""Keeps what run.json tells of a run while the run goes on: steps, boots, images, and how it ended."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from results.base.events import Event, Events
+from results.base.process import run, which
+from results.records import BootRecord, HostRecord, ImageRecord, RunRecord, StepRecord, Verdict
+from results.store import RunFolder, timestamp
+
+
+@dataclass
+class Recorder:
+    """Mutable state of one run; subscribes to events for the steps."""
+
+    host: HostRecord | None = None
+    images: dict[str, ImageRecord] = field(default_factory=dict)
+    boots: list[BootRecord] = field(default_factory=list)
+    steps: list[StepRecord] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        """Note each step's end."""
+        if event.kind in ("step-end", "step-failed") and event.seconds is not None:
+            self.steps.append(
+                StepRecord(
+                    name=event.text,
+                    started=f"{event.at - event.seconds:.3f}",
+                    seconds=round(event.seconds, 3),
+                    failed=event.kind == "step-failed",
+                )
+            )
+
+    def finish(
+        self, folder: RunFolder, verdict: Verdict, why: tuple[str, ...], exit_code: int, error: str = ""
+    ) -> RunRecord:
+        """Write run.json as the run ended, and return it. Only a run with a verdict is complete."""
+        record = folder.record.model_copy(
+            update={
+                "finished": timestamp(),
+                "verdict": verdict,
+                "why": why,
+                "exit_code": exit_code,
+                "complete": verdict in (Verdict.PASS, Verdict.FAIL),
+                "error": error,
+                "host": self.host,
+                "images": self.images,
+                "boots": tuple(self.boots),
+                "steps": tuple(self.steps),
+                "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            }
+        )
+        folder.finish(record)
+        return record
+
+
+def describe_host(accelerator: str, reason: str, events: Events) -> HostRecord:
+    """What this host is; `reason` says why that accelerator."""
+    qemu = "none"
+    if which("qemu-system-x86_64"):
+        qemu = run(["qemu-system-x86_64", "--version"], events=events).text.splitlines()[0]
+    return HostRecord(
+        cpu=_cpu_model(),
+        cpus=os.cpu_count() or 1,
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        kernel=platform.release(),
+        qemu=qemu,
+        python=platform.python_version(),
+        accelerator=accelerator,
+        accelerator_reason=reason,
+    )
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def git_commit(events: Events) -> str:
+    """The commit that the pipeline itself is at, with `-dirty` where the tree was changed; empty without git."""
+    here = Path(__file__).resolve().parent.parent
+    if not (here / ".git").exists() or not which("git"):
+        return ""
+    done = run(["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40"], events=events, check=False)
+    return done.text.strip() if done.status == 0 else ""
