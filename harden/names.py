@@ -17,6 +17,7 @@ def names_of(product: Product) -> dict[str, Any]:
     names = product.model_dump()
     for key, unit in product.units.items():
         names["units"][key]["glob"] = unit.glob
+    names["bus"]["members"] = product.bus.members
     return names
 
 

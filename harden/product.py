@@ -41,6 +41,8 @@ class Unit(Strict):
     ip: IpRules
     writable: tuple[str, ...]
     limits: dict[str, str | int]
+    helpers: tuple[str, ...] = ()
+    """Programs that it runs, by path; they stay under its AppArmor profile."""
 
     @property
     def template(self) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from results.records import Budget, Conditions, Measure, Sample
+from results.text import percent
 
 MINIMUM_REPETITIONS = 5
 """With fewer pairs, a bootstrap of the median only echoes the extremes: no interval, no verdict."""
@@ -106,8 +107,8 @@ def _against_budget(found: Effect | None, pairs: int, better: str, budget: float
     if high <= budget:
         return "within budget", ""
     if low > budget:
-        return "regressed", f"at least {low:+.1%} for the worse, budget {budget:+.1%}"
-    return "inconclusive", f"between {low:+.1%} and {high:+.1%} for the worse, budget {budget:+.1%}: too noisy to tell"
+        return "regressed", f"at least {percent(low)} for the worse, budget {percent(budget)}"
+    return "inconclusive", f"too noisy to tell: {percent(low)} to {percent(high)} for the worse"
 
 
 def judge(before: Sample, after: Sample, budget: Budget | None, seed: int) -> Measure:

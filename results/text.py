@@ -75,3 +75,9 @@ def duration(seconds: float) -> str:
 def plural(number: int, word: str, several: str = "") -> str:
     """`1 control`, `2 controls`."""
     return f"{number} {word if number == 1 else several or word + 's'}"
+
+
+def percent(value: float) -> str:
+    """A relative change: `+3.1 %`, with a true minus sign."""
+    digits = f"{value * 100:+.1f}" if abs(value) < 10 else f"{value * 100:+.0f}"
+    return digits.replace("-", "\N{MINUS SIGN}") + " %"

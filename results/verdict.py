@@ -57,21 +57,35 @@ class Judgement(NamedTuple):
 
 def verdict(case: Case) -> Judgement:
     """Judge a run that came to its end; one that did not has no verdict, and does not ask here."""
+    hardened = [case.after, *((case.baked,) if case.baked else ())]
     against = [
         *_missing(case),
-        *_controls(case.after),
-        *_uses(case.before, "before the hardening"),
-        *_hardened_probes(case.after),
+        *_controls(hardened),
+        *_uses([case.before]),
+        *_uses(hardened),
+        *_attacks(hardened),
     ]
-    if case.baked:
-        against += [*_controls(case.baked), *_hardened_probes(case.baked)]
-    notes = [*_notes(case.after), *_unstopped(case)]
+    notes = [*_notes(hardened)]
     if case.comparison:
         against += [*_drift(case.comparison), *_regressed(case.comparison)]
-        notes += _performance_notes(case.comparison)
+        notes += _comparison_notes(case.comparison)
     found = Verdict.FAIL if against else Verdict.PASS
-    told = [*dict.fromkeys(against), *(NOTE + one for one in (*_summary(case), *notes))]
-    return Judgement(found, tuple(told))
+    reasons = against or _in_favour(case)
+    return Judgement(found, (*reasons, *(NOTE + one for one in notes)))
+
+
+def _on(machines: Mapping[str, None]) -> str:
+    """`on the deployed and baked machines`: one finding on several machines is one reason."""
+    return f"on the {' and '.join(machines)} machine{'s' if len(machines) > 1 else ''}"
+
+
+def _merged(told: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """Reasons of (start, machine, end), those that differ in the machine alone put together."""
+    where: dict[tuple[str, str], dict[str, None]] = {}
+    for start, machine, end in told:
+        where.setdefault((start, end), {})[machine] = None
+    for (start, end), machines in where.items():
+        yield f"{start} {_on(machines)}" + (f": {end}" if end else "")
 
 
 def _missing(case: Case) -> Iterator[str]:
@@ -97,19 +111,32 @@ def _absent(kind: str, names: Iterable[str], where: str) -> Iterator[str]:
         yield f"{kind} {name} did not run{where}"
 
 
-def _controls(machine: Evidence) -> Iterator[str]:
-    for one in machine.findings:
-        if one.outcome in BROKEN and one.severity in GRAVE and not one.waiver:
-            told = "could not be looked at" if one.outcome is Outcome.ERROR else "does not hold"
-            yield f"{one.control} ({one.severity}) {told} on the {machine.name} machine: {one_line(one.message)}"
+def _controls(machines: Sequence[Evidence]) -> Iterator[str]:
+    yield from _merged(
+        (
+            f"{one.control} ({one.severity}) "
+            + ("could not be looked at" if one.outcome is Outcome.ERROR else "does not hold"),
+            machine.name,
+            one_line(one.message),
+        )
+        for machine in machines
+        for one in machine.findings
+        if one.outcome in BROKEN and one.severity in GRAVE and not one.waiver
+    )
 
 
-def _uses(machine: Evidence, when: str) -> Iterator[str]:
+def _uses(machines: Sequence[Evidence]) -> Iterator[str]:
     """Positive controls that do not work: the product is broken, whatever else holds."""
-    for one in machine.probes:
-        if one.kind == "positive" and one.succeeded is not True and not _skipped(one):
-            told = "could not be tried" if one.succeeded is None else "does not work"
-            yield f"the product {told} {when}: {one.title}" + (f": {one_line(one.message)}" if one.message else "")
+    yield from _merged(
+        (
+            f"the product {'could not be tried' if one.succeeded is None else 'does not work'}",
+            machine.name,
+            one_line(f"{one.title}: {one.message}" if one.message else one.title),
+        )
+        for machine in machines
+        for one in machine.probes
+        if one.kind == "positive" and one.succeeded is not True and not _skipped(one)
+    )
 
 
 def _skipped(one: ProbeResult) -> bool:
@@ -117,17 +144,13 @@ def _skipped(one: ProbeResult) -> bool:
     return one.outcome is Outcome.NOT_APPLICABLE and one.succeeded is None
 
 
-def _hardened_probes(machine: Evidence) -> Iterator[str]:
-    yield from _uses(machine, f"on the {machine.name} machine")
-    for one in judged(machine.probes, hardened=True):
-        if one.kind == "attack" and one.outcome in BROKEN:
-            yield f"attack on the {machine.name} machine: {one.title}: {one.message}"
-
-
-def _unstopped(case: Case) -> Iterator[str]:
-    for one in judged(case.after.probes, hardened=True):
-        if one.kind == "attack" and one.outcome is Outcome.WARN:
-            yield f"{one.title}: {one.message}"
+def _attacks(machines: Sequence[Evidence], outcomes: Sequence[Outcome] = BROKEN) -> Iterator[str]:
+    yield from _merged(
+        (f"attack: {one_line(one.title)}", machine.name, one_line(one.message))
+        for machine in machines
+        for one in judged(machine.probes, hardened=True)
+        if one.kind == "attack" and one.outcome in outcomes
+    )
 
 
 def _drift(comparison: Comparison) -> Iterator[str]:
@@ -147,7 +170,7 @@ def _regressed(comparison: Comparison) -> Iterator[str]:
             yield f"{one.title} has a budget and no valid measurement: {one.why}"
 
 
-def _performance_notes(comparison: Comparison) -> Iterator[str]:
+def _comparison_notes(comparison: Comparison) -> Iterator[str]:
     unclear = [one.title for one in comparison.measures if one.verdict == "inconclusive"]
     if unclear:
         yield (
@@ -160,28 +183,40 @@ def _performance_notes(comparison: Comparison) -> Iterator[str]:
     yield from comparison.notes
 
 
-def _notes(machine: Evidence) -> Iterator[str]:
-    light = [one for one in machine.findings if one.outcome in BROKEN and one.severity not in GRAVE]
+def _notes(machines: Sequence[Evidence]) -> Iterator[str]:
+    broken = [one for machine in machines for one in machine.findings if one.outcome in BROKEN]
+    light = sorted({one.control for one in broken if one.severity not in GRAVE})
     if light:
-        names = ", ".join(one.control for one in light)
-        yield f"{plural(len(light), 'medium or low control does', 'medium or low controls do')} not hold: {names}"
-    for one in machine.findings:
-        if one.waiver:
-            yield f"{one.control} is waived ({one.outcome}): {one_line(one.waiver)}"
+        do = "medium or low control does" if len(light) == 1 else "medium or low controls do"
+        yield f"{len(light)} {do} not hold: {', '.join(light)}"
+    yield from dict.fromkeys(
+        f"{one.control} is waived ({one.outcome}): {one_line(one.waiver)}"
+        for machine in machines
+        for one in machine.findings
+        if one.waiver
+    )
+    yield from _attacks(machines, (Outcome.WARN,))
 
 
-def _summary(case: Case) -> Iterator[str]:
+def _in_favour(case: Case) -> list[str]:
     """What did hold, in figures: a pass has reasons too."""
     held = Counter(one.outcome for one in case.after.findings)
     former = Counter(one.outcome for one in case.before.findings)
     applicable = len(case.after.findings) - held[Outcome.NOT_APPLICABLE]
-    holding = f"{held[Outcome.PASS]} of {plural(applicable, 'control')} hold after the hardening"
-    yield f"{holding}, {former[Outcome.PASS]} did before"
     attacks = [one for one in case.after.probes if one.kind == "attack" and not _skipped(one)]
-    worked = {one.id for one in case.before.probes if one.kind == "attack" and one.succeeded}
     stopped = [one for one in attacks if one.succeeded is False]
+    worked = {one.id for one in case.before.probes if one.kind == "attack" and one.succeeded}
+    uses = sum(one.kind == "positive" and not _skipped(one) for one in case.after.probes)
+    measures = case.comparison.measures if case.comparison else ()
+    inside = sum(one.verdict == "within budget" for one in measures)
     bites = sum(one.id in worked for one in stopped)
-    yield f"{len(stopped)} of {plural(len(attacks), 'attack')} stopped after the hardening; {bites} worked before it"
+    return [
+        f"{held[Outcome.PASS]} of {plural(applicable, 'control')} hold; {former[Outcome.PASS]} did as shipped",
+        f"{len(stopped)} of {plural(len(attacks), 'attack')} stopped; {bites} of them worked as shipped",
+        f"{plural(uses, 'legitimate use')} of the product tried, and all work in every state",
+        "the baked image and the deployed machine end in the same state, but for what has a written reason",
+        f"{plural(inside, 'measure')} within budget, none shown to be beyond it",
+    ]
 
 
 def judged(probes: Sequence[ProbeResult], *, hardened: bool) -> tuple[ProbeResult, ...]:

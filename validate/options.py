@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from results.base.errors import UsageError
+from results.records import Variant
 
 COMMANDS = ("build", "validate", "doctor", "audit", "report", "matrix", "bench")
 DEFAULT_TARGET = "debian-trixie"
@@ -26,7 +27,7 @@ class Options:
     command: str
     targets: tuple[str, ...]
     targets_defaulted: bool
-    variants: tuple[str, ...]
+    variants: tuple[Variant, ...]
     accel: str
     workload: tuple[str, ...]
     jobs: int

@@ -16,7 +16,7 @@ from results.verdict import Case, Evidence, Judgement, Required, verdict
 from validate import deploy
 from validate.benchmarks.budgets import load_budgets
 from validate.facts.stable import stable
-from validate.family import make_family
+from validate.family import Family, make_family
 from validate.machine.accelerator import Accelerator
 from validate.machine.machine import DiskImage, Machine, MachineSettings, machine
 from validate.observe import Observation, Observer
@@ -54,8 +54,8 @@ class Pipeline:
         self.folder = folder
         self.recorder = recorder
         self.events = events
-        self.rules = Rules(budgets=load_budgets(), explanations=load_explanations())
-        self.observer = Observer(job.plan, folder, events)
+        self.rules = Rules(budgets=load_budgets(job.plan.product), explanations=load_explanations())
+        self.observer = Observer(job.plan, folder, events, job.accelerator.time_scale)
 
     def run(self) -> Judgement:
         """Validate: both machines, comparison, verdict. Raises `PipelineError` when there can be none."""
@@ -66,15 +66,15 @@ class Pipeline:
         return self._verdict(seen, comparison)
 
     @contextmanager
-    def _boot(self, variant: Variant) -> Iterator[Machine]:
+    def _boot(self, variant: Variant) -> Iterator[tuple[Machine, Family]]:
         """A machine of this variant with the family in it; afterwards its image must be what it was."""
         image = self._image(variant)
-        settings = MachineSettings(accelerator=self.job.accelerator)
+        settings = MachineSettings(accelerator=self.job.accelerator, keep=self.job.keep)
         with machine(image, settings=settings, folder=self.folder.path, name=variant, events=self.events) as booted:
             self.recorder.boots.extend(booted.boots)
             with self.events.step(f"{variant}: family accounts"):
-                make_family(booted.session, self.job.plan.product)
-            yield booted
+                family = make_family(booted.session, self.job.plan.product)
+            yield booted, family
 
     def _image(self, variant: Variant) -> DiskImage:
         built = self.job.images[variant]
@@ -94,10 +94,10 @@ class Pipeline:
     def _deployed_machine(self) -> tuple[Observation, Observation]:
         """The baseline machine: before, the seed's four steps, after."""
         repetitions = self.job.repetitions
-        with self._boot("baseline") as booted:
+        with self._boot("baseline") as (booted, family):
             before = self.observer.audit(booted.session, self._key(booted, "baseline", "before"))
             before = self.observer.measure(booted.session, before, self._conditions(booted), repetitions)
-            before = self.observer.probe(booted.session, before)
+            before = self.observer.probe(booted.session, before, family)
             deploy.apply_hardening(booted.session, self.job.plan.bundle, self.events)
             self.observer.audit(booted.session, self._key(booted, "baseline", "deployed"))
             deploy.apply_tuning(booted.session, self.events)
@@ -106,14 +106,14 @@ class Pipeline:
                 self.recorder.boots.append(booted.reboot())
             after = self.observer.audit(booted.session, self._key(booted, "baseline", "after"))
             after = self.observer.measure(booted.session, after, self._conditions(booted), repetitions)
-            after = self.observer.probe(booted.session, after)
+            after = self.observer.probe(booted.session, after, family)
         return before, after
 
     def _baked_machine(self) -> Observation:
         """The hardened image, as it would be released."""
-        with self._boot("hardened") as booted:
+        with self._boot("hardened") as (booted, family):
             baked = self.observer.audit(booted.session, self._key(booted, "hardened", "after"))
-            return self.observer.probe(booted.session, baked)
+            return self.observer.probe(booted.session, baked, family)
 
     def _compare(self, seen: Seen) -> Comparison:
         return compare(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from harden.control import Expectation
 from harden.layers.base import Layer, Placed, expect, render_file
@@ -21,7 +21,7 @@ _CALLS = re.compile(r"-a always,exit -F arch=b(?:32|64) -S \S+ (?:-[FC] \S+ )*-F
 class AuditSet(Strict):
     """`{rules: [...]}`: a watch (`-w PATH -p wa -k KEY`) or system calls (`-a always,exit -F arch=… -F key=KEY`)."""
 
-    rules: tuple[str, ...] = Field(default=(), min_length=0)
+    rules: tuple[str, ...] = ()
     immutable: bool = False
     """Lock the rules until the next boot, behind all others."""
 

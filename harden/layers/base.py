@@ -61,6 +61,13 @@ def expect(*fact: str, op: Operation, expected: Any = None, read: Read = "raw", 
     return Expectation(fact=fact, op=op, expected=expected, read=read, note=note)
 
 
+def unchanged(placed: Placed[Any], tree: Tree) -> Iterator[Expectation]:
+    """Every file that carries the control has the content that was rendered."""
+    for file in tree.files:
+        if placed.id in file.controls:
+            yield expect("files", file.path, "sha256", op="equals", expected=file.sha256)
+
+
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(TEMPLATES),
     undefined=StrictUndefined,

@@ -8,14 +8,14 @@ from typing import Literal
 from pydantic import Field
 
 from harden.control import Expectation
-from harden.layers.base import Layer, Placed, expect, render_file
+from harden.layers.base import Layer, Placed, expect, render_file, unchanged
 from harden.product import Product
 from harden.tree import Tree, TreeFile
 from results.base.strict import Strict
 
 
 class ModeSet(Strict):
-    """One path, and the most that it may be open."""
+    """One path (or a glob, all of whose matches have to hold), and the most that it may be open."""
 
     path: str = Field(pattern=r"^(/|\$\{)")
     mode: str = Field(pattern=r"^0[0-7]{3}$")
@@ -23,7 +23,7 @@ class ModeSet(Strict):
     group: str = "root"
     kind: Literal["directory", "file"] = "file"
     optional: bool = False
-    """The path need not be there (a write-ahead log, say)."""
+    """Not every machine has it: then the control only sees to it that it would be set."""
     recursive: bool = False
     """Everything below it gets the owner and group too; modes below it are left alone."""
 
@@ -38,13 +38,17 @@ class ModeLayer(Layer[ModeSet]):
     def files(self, controls: Sequence[Placed[ModeSet]], product: Product) -> Iterator[TreeFile]:
         """One tmpfiles.d file; systemd-tmpfiles handles parents before children by itself."""
         if controls:
-            yield render_file("tmpfiles.conf.j2", f"/etc/tmpfiles.d/{product.name}-hardening.conf", controls)
+            path = f"/etc/tmpfiles.d/{product.name}-hardening.conf"
+            yield render_file("tmpfiles.conf.j2", path, controls, kept=tuple(product.paths.values()))
 
     def expectations(self, placed: Placed[ModeSet], product: Product, tree: Tree) -> Iterator[Expectation]:
         """Mode, owner, group, and that it is no link to somewhere else."""
-        del product, tree
+        del product
         wanted = placed.set
-        fact = ("files", f"{wanted.path}?" if wanted.optional else wanted.path)
+        if wanted.optional:
+            yield from unchanged(placed, tree)
+            return
+        fact = ("files", wanted.path)
         yield expect(*fact, "type", op="equals", expected=wanted.kind)
         yield expect(*fact, "mode", op="mode_within", read="octal", expected=wanted.mode)
         yield expect(*fact, "owner", op="equals", expected=wanted.owner)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -129,6 +130,9 @@ def _property(unit: Unit, name: str, value: Value) -> Iterator[Expectation]:
     if kind in ("words", "families"):
         words = sorted(words_of(value))
         yield expect(*fact, op="same_set", read="words", expected=words)
+    elif kind == "bind":
+        paths = [re.escape(word.lstrip("-")) for word in words_of(value)]
+        yield expect(*fact, op="matches", expected=" ".join(f"-?{path}:{path}:n?o?rbind" for path in paths))
     elif kind == "ip":
         yield expect(*fact, op="same_set", read="words", expected=sorted(_ip(value)))
     elif kind == "capabilities":
@@ -151,7 +155,7 @@ def _printed(name: str, text: str) -> str:
     if kind == "octal":
         return text.zfill(4)
     if kind == "seconds":
-        return f"{text}s"
+        return "0" if text == "0" else f"{text}s"
     return ERRNO.get(text, text) if name == "SystemCallErrorNumber" else text
 
 

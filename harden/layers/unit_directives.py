@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-Kind = Literal["flag", "word", "octal", "number", "size", "seconds", "words", "families", "ip", "capabilities", "calls"]
+Kind = Literal[
+    "flag", "word", "octal", "number", "size", "seconds", "words", "bind", "families", "ip", "capabilities", "calls"
+]
 """How the value is written, and so how it is read back."""
 
 FLAGS = (
@@ -18,7 +20,6 @@ FLAGS = (
     "PrivateNetwork",
     "PrivateMounts",
     "PrivateIPC",
-    "ProtectHome",
     "ProtectKernelTunables",
     "ProtectKernelModules",
     "ProtectKernelLogs",
@@ -36,6 +37,7 @@ FLAGS = (
 WORDS = (
     "User",
     "Group",
+    "ProtectHome",
     "ProtectSystem",
     "ProtectProc",
     "ProcSubset",
@@ -56,6 +58,7 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(NUMBERS, "number"),
     **dict.fromkeys(SIZES, "size"),
     **dict.fromkeys(LISTS, "words"),
+    "BindReadOnlyPaths": "bind",
     "UMask": "octal",
     "SystemCallErrorNumber": "word",
     "RestartSec": "seconds",
@@ -79,7 +82,7 @@ PROPERTY = {
 
 IN_UNIT_SECTION = ("StartLimitIntervalSec", "StartLimitBurst")
 
-ACCUMULATING = (*LISTS, "RestrictAddressFamilies", "IPAddressAllow", "IPAddressDeny")
+ACCUMULATING = (*LISTS, "BindReadOnlyPaths", "RestrictAddressFamilies", "IPAddressAllow", "IPAddressDeny")
 """Assignments add up over drop-ins: an empty one comes first, so that only ours remain.
 
 The same goes for capabilities and system calls, which are written by their own rules.

@@ -8,13 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 import tarfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
-from images.workload.streams import Bounded, NotReadable, opened
+from images.workload.streams import COMPRESSIONS, FILE_TYPES, NotReadableError, Stream, TarMember, members
 from results.base.errors import UsageError
 
 PACKAGE_MOST = 512 << 20  # bytes of one .deb
@@ -41,7 +40,7 @@ class WorkloadPackage:
 
 
 @dataclass(frozen=True)
-class Member:
+class Part:
     """One part of the ar archive: its bytes lie at `offset` in the file."""
 
     name: str
@@ -66,15 +65,16 @@ def inspect_packages(paths: Sequence[Path | str]) -> tuple[WorkloadPackage, ...]
 
 def inspect_package(path: Path) -> WorkloadPackage:
     """Judge one package. Raises `UsageError`."""
-    size = _size(path)
     try:
+        size = _size(path)
         with path.open("rb") as file:
-            members = _members(path, file.read)
-        _shape(path, members)
-        fields = _control(path, members[1])
-        _data(path, members[2])
-        with path.open("rb") as file:
+            parts = _parts(path, file, size)
+            fields = _fields(path, _control_text(path, file, parts[1]))
+            _judge_data(path, file, parts[2])
+            file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except NotReadableError as error:
+        _bad(path, f"is {error}")
     except OSError as error:
         _bad(path, f"cannot be read: {error.strerror or error}")
     return WorkloadPackage(path, fields["Package"], fields["Version"], fields["Architecture"], size, digest)
@@ -93,3 +93,98 @@ def _size(path: Path) -> int:
     if size > PACKAGE_MOST:
         _bad(path, f"has {size >> 20} MiB; at most {PACKAGE_MOST >> 20} MiB are taken")
     return size
+
+
+def _parts(path: Path, file: BinaryIO, size: int) -> tuple[Part, Part, Part]:
+    """The three parts of a package: format, control, data, in this order, and nothing else."""
+    if file.read(len(AR_MAGIC)) != AR_MAGIC:
+        _bad(path, "is no Debian package")
+    parts: list[Part] = []
+    while header := file.read(AR_HEADER):
+        if len(parts) == 3:
+            _bad(path, "is no Debian package: it has more than three parts")
+        part = _part(path, header, file.tell(), size)
+        parts.append(part)
+        file.seek(part.offset + part.size + part.size % 2)
+    names = [part.name for part in parts]
+    if len(parts) != 3 or names[0] != "debian-binary" or not names[1].startswith("control.tar"):
+        _bad(path, f"is no Debian package: its parts are {names!a}")
+    if not names[2].startswith("data.tar"):
+        _bad(path, f"is no Debian package: its parts are {names!a}")
+    file.seek(parts[0].offset)
+    if file.read(min(parts[0].size, 64)) != b"2.0\n":
+        _bad(path, "is of a package format other than 2.0")
+    return parts[0], parts[1], parts[2]
+
+
+def _part(path: Path, header: bytes, offset: int, size: int) -> Part:
+    text = header.decode("ascii", "replace")
+    length = text[48:58].strip()
+    if len(header) != AR_HEADER or header[58:] != b"`\n" or not re.fullmatch(r"[0-9]{1,10}", length, re.ASCII):
+        _bad(path, "is a damaged archive")
+    if offset + int(length) > size:
+        _bad(path, "is cut off")
+    return Part(text[:16].strip().rstrip("/"), offset, int(length))
+
+
+def _stream(path: Path, file: BinaryIO, part: Part, most: int) -> Stream:
+    compression = part.name.partition(".tar")[2]
+    if compression not in COMPRESSIONS:
+        _bad(path, f"is compressed in a way that is not taken ({part.name!a})", "build it again with dpkg-deb -Zxz")
+    file.seek(part.offset)
+    return Stream(file, part.size, compression, most)
+
+
+def _control_text(path: Path, file: BinaryIO, part: Part) -> str:
+    """The package's control file, as text."""
+    found: bytes | None = None
+    for member, stream in members(_stream(path, file, part, UNPACKED_MOST), most=MEMBERS_MOST):
+        if member.path == "control" and member.kind in FILE_TYPES:
+            if found is not None or member.size > CONTROL_MOST:
+                _bad(path, "has two control files, or an enormous one")
+            found = stream.exactly(member.size)
+    if found is None:
+        _bad(path, "has no control file")
+    try:
+        return found.decode("utf-8")
+    except UnicodeDecodeError:
+        _bad(path, "has a control file that is not UTF-8 text")
+
+
+def _fields(path: Path, text: str) -> dict[str, str]:
+    """The control file's fields, of which those that we rely on are sane."""
+    fields: dict[str, str] = {}
+    for line in text.rstrip("\n").split("\n"):
+        if line.startswith((" ", "\t")) and fields:
+            continue  # more of the field above
+        key, colon, value = line.partition(":")
+        if not colon or not re.fullmatch(r"[!-9;-~]+", key) or key in fields:
+            _bad(path, f"has a control file with a line that is no field of its own: {line[:80]!a}")
+        fields[key] = value.strip()
+    for key, pattern in (("Package", NAME), ("Version", VERSION)):
+        if not pattern.fullmatch(fields.get(key, "")):
+            _bad(path, f"has no sane {key} ({fields.get(key, '')[:80]!a})")
+    if fields.get("Architecture") not in ARCHITECTURES:
+        shown = ascii(fields.get("Architecture", "")[:80])
+        _bad(path, f"is for architecture {shown}; the images are amd64", "build it for amd64 or all")
+    return fields
+
+
+def _judge_data(path: Path, file: BinaryIO, part: Part) -> None:
+    """Read the data part through to its end, so that every member has been judged."""
+    links: set[PurePosixPath] = set()
+    for member, _ in members(_stream(path, file, part, UNPACKED_MOST), most=MEMBERS_MOST):
+        _below_link(path, member, links)
+
+
+def _below_link(path: Path, member: TarMember, links: set[PurePosixPath]) -> None:
+    """Refuse a member that is reached through a link of the same package: it would land where the link leads."""
+    place = PurePosixPath(member.path)
+    reached = [*place.parents]
+    if member.kind == tarfile.LNKTYPE:
+        target = PurePosixPath(member.link)
+        reached += [target, *target.parents]
+    if any(parent in links for parent in reached):
+        _bad(path, f"holds {member.path!a} behind a link of its own")
+    if member.kind == tarfile.SYMTYPE:
+        links.add(place)

@@ -24,7 +24,17 @@ NAME = "dots-family_1.0.0_amd64.deb"
 # Program -> its sources and libraries.
 PROGRAMS = {
     "dots-family-daemon": (
-        ("main.c", "bus.c", "database.c", "ebpf.c", "policy.c", "common.c"),
+        (
+            "main.c",
+            "bus.c",
+            "bus_family.c",
+            "bus_parents.c",
+            "bus_health.c",
+            "database.c",
+            "ebpf.c",
+            "policy.c",
+            "common.c",
+        ),
         ("systemd", "sqlite3", "crypt"),
     ),
     "dots-family-monitor": (("monitor.c", "common.c"), ("systemd",)),

@@ -49,7 +49,13 @@ def sysroot(suite: str, sources: Sequence[str], *, cache: Path, events: Events) 
 def _unpack(suite: str, sources: Sequence[str], fresh: Path, events: Events) -> None:
     """Let apt choose, fetch and verify the packages; take only their files, as whoever we are."""
     tar = fresh.with_suffix(".tar")
-    fetch = ["mmdebstrap", "--variant=extract", "--format=tar", "--skip=check/empty", "--aptopt=Apt::Install-Recommends false"]
+    fetch = [
+        "mmdebstrap",
+        "--variant=extract",
+        "--format=tar",
+        "--skip=check/empty",
+        "--aptopt=Apt::Install-Recommends false",
+    ]
     fetch += [f"--include={','.join(PACKAGES)}", suite, str(tar), *sources]
     run(fetch, events=events, timeout=DOWNLOAD_SECONDS, hint="does the mirror answer, and has it this suite?")
     for name in ("lib", "lib64"):  # one tree, as in a running Debian; older suites still package both places
@@ -68,8 +74,8 @@ def _make_links_relative(root: Path) -> None:
     """Links that start with `/` mean the target's root, but the linker would follow them into the host's."""
     for folder, _, names in os.walk(root / "usr" / "lib"):
         for path in (Path(folder, name) for name in names):
-            if path.is_symlink() and os.readlink(path).startswith("/"):
-                inside = root / os.readlink(path).lstrip("/")
+            if path.is_symlink() and path.readlink().is_absolute():
+                inside = root / path.readlink().relative_to("/")
                 path.unlink()
                 path.symlink_to(os.path.relpath(inside, folder))
 

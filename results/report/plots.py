@@ -32,7 +32,7 @@ TEXT, BEFORE, AFTER, BUDGET, LINE, MUTED = COLOURS
 WIDTH, HEIGHT = 340, 172
 """Pixels: fits a phone without scaling, so that the type stays readable."""
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: Any = {
     "svg.hashsalt": "dots-family",
     "svg.fonttype": "none",
     "font.size": 10,
@@ -43,8 +43,12 @@ SHOWN_CHANGE = 5.0
 """Changes beyond ±500 % are drawn at the edge; the text beside the plot has the figure."""
 
 
-def measure(one: Measure) -> Markup:
-    """Both distributions of a measure, and the interval of its change against its budget."""
+def measure(one: Measure, place: int = 0) -> Markup:
+    """Both distributions of a measure, and the interval of its change against its budget.
+
+    `place` is the plot's number in the page, where no two elements may have one name.
+    """
+    one = _in_mebibytes(one) if one.unit in ("B", "bytes") else one
     import matplotlib as mpl  # noqa: PLC0415 - a second and 60 MB that most commands never need
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -62,7 +66,17 @@ def measure(one: Measure) -> Markup:
         _change(lower, one)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _embedded(buffer.getvalue(), _description(one))
+    return _embedded(buffer.getvalue(), _description(one), place)
+
+
+def _in_mebibytes(one: Measure) -> Measure:
+    def scaled(values: Sequence[float]) -> tuple[float, ...]:
+        return tuple(value / 2**20 for value in values)
+
+    left, right = scaled((one.median_before, one.median_after))
+    limit = None if one.limit is None else one.limit / 2**20
+    update = {"before": scaled(one.before), "after": scaled(one.after), "limit": limit, "unit": "MiB"}
+    return one.model_copy(update={**update, "median_before": left, "median_after": right})
 
 
 def _distributions(axes: Axes, one: Measure) -> None:
@@ -77,6 +91,7 @@ def _distributions(axes: Axes, one: Measure) -> None:
     axes.set_ylim(-0.6, 1.6)
     axes.set_yticks([1, 0], ["before", "after"])
     axes.set_xlabel(_plain(one.unit), labelpad=1)
+    axes.ticklabel_format(axis="x", useOffset=False)
     axes.locator_params(axis="x", nbins=5)
     _bare(axes)
 
@@ -121,7 +136,7 @@ def _bare(axes: Axes) -> None:
 
 def _plain(text: str) -> str:
     """Text that matplotlib takes for nothing but text."""
-    return re.sub(r"[^\w %./µ×²³()-]", "", text)[:30]
+    return re.sub(r"[^\w %./µ×²³()-]", "", text, flags=re.ASCII)[:30]
 
 
 def _description(one: Measure) -> str:
@@ -131,16 +146,18 @@ def _description(one: Measure) -> str:
     return told
 
 
-def _embedded(svg: str, description: str) -> Markup:
+def _embedded(svg: str, description: str, place: int) -> Markup:
     """Cut an SVG file down to the element that stands in the page."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     # names like axes_1 would stand in the page once for each plot, and nothing refers to them
     svg = re.sub(r' id="[A-Za-z0-9]+_\d+"', "", svg)
-    svg = re.sub(r' style="stroke: #000001"', ' style="stroke: currentColor"', svg)
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>p{place}-", svg)
     for colour, name in COLOURS.items():
         svg = svg.replace(colour, name)
     svg = svg.replace("'DejaVu Sans', ", "").replace("\n", " ")
     size = f'width="{WIDTH}" height="{HEIGHT}"'
-    head = f'<svg class="plot" role="img" aria-label="{Markup.escape(description)}" {size} viewBox="0 0 {WIDTH} {HEIGHT}">'
+    head = (
+        f'<svg class="plot" role="img" aria-label="{Markup.escape(description)}" {size} viewBox="0 0 {WIDTH} {HEIGHT}">'
+    )
     return Markup(re.sub(r"<svg[^>]*>", lambda _: head, svg, count=1))  # noqa: S704 - drawn here, texts escaped

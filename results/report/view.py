@@ -74,9 +74,9 @@ class Layer:
     title: str
     controls: tuple[Control, ...]
 
-    def count(self, outcome: Outcome) -> int:
+    def count(self, outcome: Outcome | str) -> int:
         """Controls with this outcome on the hardened machines."""
-        return sum(one.outcome is outcome for one in self.controls)
+        return sum(one.outcome == outcome for one in self.controls)
 
     @property
     def before(self) -> int:
@@ -107,7 +107,9 @@ class Probe:
     def story(self) -> str:
         """One sentence on what the three attempts show together."""
         if self.tone != "good":
-            return next((one.message for one in (self.after, self.baked) if one and one.outcome is not Outcome.PASS), "")
+            return next(
+                (one.message for one in (self.after, self.baked) if one and one.outcome is not Outcome.PASS), ""
+            )
         if self.probe.kind == "positive":
             return "works in every state"
         if self.before is None or self.before.succeeded is None:
@@ -123,7 +125,8 @@ class View:
 
     run: StoredRun
     record: RunRecord
-    against: tuple[str, ...]
+    reasons: tuple[str, ...]
+    """Those that decided, for or against."""
     notes: tuple[str, ...]
     figures: tuple[Figure, ...]
     controls: tuple[Control, ...]
@@ -176,7 +179,7 @@ def view(run: StoredRun) -> View:
     return View(
         run=run,
         record=record,
-        against=tuple(one for one in record.why if not one.startswith(NOTE)),
+        reasons=tuple(one for one in record.why if not one.startswith(NOTE)),
         notes=tuple(one.removeprefix(NOTE) for one in record.why if one.startswith(NOTE)),
         figures=tuple(figures(run, controls, probes, measures)),
         controls=controls,

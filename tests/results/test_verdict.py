@@ -73,11 +73,11 @@ GOOD = Case(
 
 
 def against(case: Case) -> list[str]:
-    """The deciding reasons; checks that they and the verdict agree."""
+    """What speaks against a case; nothing, when it passes."""
     found = verdict(case)
     deciding = [one for one in found.reasons if not one.startswith(NOTE)]
-    assert (found.verdict is Verdict.FAIL) == bool(deciding)
-    return deciding
+    assert deciding
+    return deciding if found.verdict is Verdict.FAIL else []
 
 
 def with_after(findings: list[Finding] | None = None, probes: list[ProbeResult] | None = None) -> Case:
@@ -95,10 +95,16 @@ def with_after(findings: list[Finding] | None = None, probes: list[ProbeResult] 
 def test_good_run_passes_with_figures() -> None:
     found = verdict(GOOD)
     assert found.verdict is Verdict.PASS
-    assert found.reasons == (
-        "note: 1 of 1 control hold after the hardening, 0 did before",
-        "note: 1 of 1 attack stopped after the hardening; 1 worked before it",
+    assert found.reasons[:2] == (
+        "1 of 1 control hold; 0 did as shipped",
+        "1 of 1 attack stopped; 1 of them worked as shipped",
     )
+
+
+def test_same_failure_on_both_machines_is_one_reason() -> None:
+    broken = [finding("c", "fail")]
+    case = replace(GOOD, after=replace(GOOD.after, findings=broken), baked=Evidence("baked", broken, [USE, STOPPED]))
+    assert against(case) == ["c (high) does not hold on the deployed and baked machines: said"]
 
 
 @pytest.mark.parametrize("outcome", ["fail", "error"])
@@ -127,13 +133,13 @@ def test_broken_product_fails(succeeded: bool | None) -> None:
     broken = probe("use", "positive", succeeded=succeeded)
     assert any("the product" in one for one in against(with_after(probes=[broken])))
     before = replace(GOOD.before, probes=[broken])
-    assert any("before the hardening" in one for one in against(replace(GOOD, before=before)))
+    assert any("on the baseline machine" in one for one in against(replace(GOOD, before=before)))
 
 
 def test_attack_that_works_or_breaks_fails() -> None:
     for succeeded in (True, None):
         attack = probe("attack", "attack", succeeded=succeeded, positive_control="use")
-        assert any("attack on the deployed machine" in one for one in against(with_after(probes=[USE, attack])))
+        assert any("attack: attack on the deployed machine" in one for one in against(with_after(probes=[USE, attack])))
 
 
 def test_attack_that_no_control_stops_is_noted() -> None:

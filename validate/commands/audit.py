@@ -12,7 +12,7 @@ from results.records import Finding, Findings, Key, Outcome
 from results.store import RunFolder, create
 from results.terminal import Terminal
 from validate.audit.judge import summary
-from validate.facts.collect import collect
+from validate.facts.collect import collect, needed
 from validate.facts.schema import load_facts
 from validate.machine.session import Session
 from validate.observe import judge_facts
@@ -53,7 +53,8 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
         raise UsageError("audit: neither --host nor --facts", "`-- --host user@host[:port]` or `-- --facts FILE`")
     user, host, port = parse_host(options.host)
     with Session.connect(host, port, user=user, identity=options.identity or None, events=events) as session:
-        facts = collect(session, plan.product)
+        units, paths = needed(check.fact for check in plan.checks)
+        facts = collect(session, plan.product, extra_units=units, extra_paths=paths)
     folder = _folder(options, "audit")
     folder.stage("baseline", "after", "facts.json", facts)
     findings = judge_facts(plan, facts)

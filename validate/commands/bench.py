@@ -27,7 +27,7 @@ from results.store import load_run
 from results.terminal import Terminal
 from validate.audit.judge import judge
 from validate.commands.build import chosen_targets
-from validate.facts.collect import collect
+from validate.facts.collect import collect, needed
 from validate.family import make_family
 from validate.machine.accelerator import choose
 from validate.machine.machine import DiskImage, MachineSettings, machine
@@ -98,8 +98,9 @@ def machine_figures(image: BuiltImage, plan: Plan, options: Options, events: Eve
         boot = booted.boots[-1]
         yield Figure("boot to the guest's own word that it is ready", boot.seconds_to_console_ready, None)
         yield Figure("from the guest's ready to ours", boot.seconds_to_ready - boot.seconds_to_console_ready, 1)
+        units, paths = needed(check.fact for check in plan.checks)
         make_family(booted.session, plan.product)
-        seconds, facts = timed(lambda: collect(booted.session, plan.product))
+        seconds, facts = timed(lambda: collect(booted.session, plan.product, extra_units=units, extra_paths=paths))
         yield Figure("collecting all facts", seconds, 6)
         checks = [asdict(check) for check in plan.checks]
         yield Figure(f"judging {len(checks)} checks", timed(lambda: judge(checks, facts))[0], 0.05)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from images.build import BuiltImage, build_target
 from images.cache import Cache
 from images.target import Target, load_target, target_names
-from images.workload.choice import WorkloadChoice, choose_workload
+from images.workload.choice import choose_workload
 from results.base.errors import ExitCode
 from results.base.events import Events
 from results.records import Variant
@@ -26,7 +26,7 @@ def build_images(
     target: Target, plan: Plan, options: Options, events: Events, variants: Sequence[Variant]
 ) -> Mapping[Variant, BuiltImage]:
     """Build (or find in the cache) the disks of one target."""
-    workload: WorkloadChoice = choose_workload(options.workload)
+    workload = choose_workload(options.workload)
     return build_target(
         target,
         tree=plan.tree,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 from collections.abc import Iterable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from results.base.errors import UsageError
@@ -58,14 +59,22 @@ def imports(source: str) -> set[str]:
     return {name for name in found if name.split(".")[0] == ROOT}
 
 
+def _spec(name: str) -> ModuleSpec | None:
+    """How `name` would be imported; None when it is no module but something inside of one."""
+    try:
+        return importlib.util.find_spec(name)
+    except ModuleNotFoundError:
+        return None
+
+
 def closure(modules: Iterable[str]) -> dict[str, str]:
     """The sources of `modules` and of everything of ours that they import, by dotted name; packages are left empty."""
     sources: dict[str, str] = {}
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        spec = importlib.util.find_spec(name) if name.rpartition(".")[0] not in sources else None
-        if name in sources or spec is None or spec.submodule_search_locations is not None:
+        spec = None if name in sources else _spec(name)
+        if spec is None or spec.submodule_search_locations is not None:
             continue
         sources[name] = source_of(name)
         waiting += imports(sources[name])

@@ -117,7 +117,7 @@ class Connection:
             self._socket.close()
             raise
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> Connection:  # noqa: PYI034 - typing.Self is younger than the oldest machine's Python
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -35,6 +35,8 @@ class Ended(NamedTuple):
     value: Any
     error: str
     seconds: float
+    signal: int = 0
+    """What killed the child before it had a result."""
 
 
 def become(user: str) -> None:
@@ -126,6 +128,7 @@ def _ended(raw: bytes | None, status: int, seconds: float, limits: Limits) -> En
     try:
         answer = json.loads(raw)
     except ValueError:
-        how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {status >> 8}"
-        return Ended(None, f"Died: {how} before it had a result", seconds)
+        killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        how = f"signal {killed}" if killed else f"status {status >> 8}"
+        return Ended(None, f"Died: {how} before it had a result", seconds, killed)
     return Ended(answer.get("value"), str(answer.get("error", "")), seconds)

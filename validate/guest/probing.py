@@ -6,11 +6,13 @@ know about it, so that host and machine read the same lines.
 
 from __future__ import annotations
 
+import errno
+import signal
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from validate.guest.dbus import Address, Connection
+from validate.guest.dbus import Address, BusError, Connection
 from validate.guest.identity import Ended, Limits, run_as
 
 EVIDENCE_LINES = 12
@@ -25,6 +27,8 @@ class World(NamedTuple):
     """parent, child, outsider -> user name."""
     scale: float = 1.0
     """Factor on every time limit: emulation is slower than silicon."""
+    host: str = ""
+    """This machine's own address that is not loopback; empty when it has none."""
 
     @property
     def address(self) -> Address:
@@ -49,7 +53,7 @@ class World(NamedTuple):
 
     def as_(self, role: str | None, function: Callable[..., Any], *arguments: Any, seconds: float = 10) -> Ended:
         """Run a function as parent, child or outsider (None: as we are)."""
-        user = self.people.get(role, role) if role else None
+        user = self.people.get(role or "", role)
         return run_as(user, function, *arguments, limits=Limits(seconds=self.patience(seconds)))
 
 
@@ -82,7 +86,7 @@ OPEN = {"parent": "parent", "child": "child", "user": "outsider"}
 """Identities that the runner takes on; all others start as root and take on what they need."""
 
 
-def probe(
+def probe(  # noqa: PLR0913 - a declaration with names, read as a table
     id: str,  # noqa: A002 - its own word
     title: str,
     attempt: str,
@@ -105,49 +109,62 @@ def probe(
     return declare
 
 
-def run(world: World, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Run the named probes one after the other, each in a child of its own; one plain record a probe."""
-    return [run_one(world, REGISTRY[name]) for name in names]
-
-
 def run_one(world: World, spec: Spec) -> dict[str, Any]:
-    """Run one probe as its identity."""
-    role = None if spec.sandbox else OPEN.get(spec.identity)
+    """Run one probe in a child process as its identity; one plain record."""
     started = time.monotonic()
-    ended = world.as_(role, lambda: list(spec.function(world)), seconds=spec.seconds)
+    ended = world.as_(OPEN.get(spec.identity), attempted, spec, world, seconds=spec.seconds)
     return record(spec.id, ended, time.monotonic() - started)
+
+
+def attempted(spec: Spec, world: World) -> list[Any]:
+    """Make the attempt in this process. A use that somebody refuses has failed, which is not the same as broken."""
+    try:
+        succeeded, evidence = spec.function(world)
+    except (BusError, OSError) as error:
+        if spec.kind != "positive":
+            raise
+        succeeded, evidence = stopped(f"{type(error).__name__}: {error}")
+    return [succeeded, list(evidence)]
 
 
 def record(name: str, ended: Ended, seconds: float) -> dict[str, Any]:
     """What is sent home about one probe: bounded, whatever the probe has said."""
-    succeeded, evidence = ended.value if ended.value else (None, [])
+    succeeded, evidence = ended.value or (None, [])
     lines = [str(line)[:EVIDENCE_WIDTH] for line in list(evidence)[:EVIDENCE_LINES]]
-    if ended.error:
+    if ended.signal == signal.SIGSYS:
+        succeeded, lines, message = False, ["killed by SIGSYS: a system call that the filter does not allow"], ""
+    elif ended.error:
         succeeded, message = None, ended.error[:EVIDENCE_WIDTH]
     else:
         message = ""
     return {"id": name, "succeeded": succeeded, "evidence": lines, "message": message, "seconds": round(seconds, 3)}
 
 
-def denied(function: Callable[[], Any], *, what: str) -> Attempt:
+def worked(*evidence: str) -> Attempt:
+    """It did what it set out to do."""
+    return Attempt(succeeded=True, evidence=evidence)
+
+
+def stopped(*evidence: str) -> Attempt:
+    """It did not; the evidence tells who said no."""
+    return Attempt(succeeded=False, evidence=evidence)
+
+
+def tried(what: str, function: Callable[[], Any]) -> Attempt:
     """Try it: success is that nothing was raised; an error is the evidence of who said no.
 
     `OSError` and bus errors mean "stopped"; anything else breaks the probe, and shows as such.
     """
-    from validate.guest.dbus import BusError
-
     try:
         said = function()
     except BusError as error:
-        return Attempt(False, (f"{what}: {error.name}: {error.message}",))  # noqa: FBT003 - the record's first word
+        return stopped(f"{what}: {error.name}: {error.message}")
     except OSError as error:
-        return Attempt(False, (f"{what}: {errno_name(error)}",))  # noqa: FBT003
-    return Attempt(True, (f"{what}: done" + ("" if said is None else f", got {said!r}"),))  # noqa: FBT003
+        return stopped(f"{what}: {errno_name(error)}")
+    return worked(f"{what}: done" + ("" if said is None else f", got {said!r}"))
 
 
 def errno_name(error: OSError) -> str:
     """`EACCES (Permission denied)`."""
-    import errno
-
     name = errno.errorcode.get(error.errno or 0, type(error).__name__)
     return f"{name} ({error.strerror or error})"

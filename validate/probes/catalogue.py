@@ -1,4 +1,4 @@
-"""All probes that there are, in the order in which they run: uses, then attacks, then what kills services."""
+"""All probes that there are, in the order in which they run: in the open, in each sandbox, then what kills services."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ def probes(selection: Iterable[str] | None = None) -> tuple[Spec, ...]:
     return tuple(sorted((REGISTRY[one] for one in wanted), key=_rank))
 
 
-def _rank(spec: Spec) -> tuple[int, int, str]:
+def _rank(spec: Spec) -> tuple[int, str, int, str]:
     disturbing = LAST.index(spec.id) + 1 if spec.id in LAST else 0
-    return disturbing, 0 if spec.kind == "positive" else 1, spec.id
+    return disturbing, spec.sandbox, 0 if spec.kind == "positive" else 1, spec.id

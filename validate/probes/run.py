@@ -11,7 +11,7 @@ from harden.product import Product
 from results.base.errors import InfrastructureError
 from results.base.strict import Strict
 from results.records import ProbeResult
-from validate.guest.bundle import packed
+from validate.guest.bundle import closure, packed
 from validate.guest.probing import EVIDENCE_LINES, EVIDENCE_WIDTH, Spec
 from validate.probes.catalogue import modules, probes
 
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 MAIN = """
 import importlib
-from validate.guest import probing
+from validate.guest import probing, runner
 for name in ARGUMENT["modules"]:
     importlib.import_module(name)
 world = probing.World(ARGUMENT["product"], ARGUMENT["people"], ARGUMENT["scale"])
-RESULT = {"probes": probing.run(world, ARGUMENT["probes"])}
+RESULT = {"probes": runner.run(world, ARGUMENT["probes"], ARGUMENT["prelude"], ARGUMENT["modules"])}
 """
+
+GUEST = ("validate.guest.runner", "validate.guest.sandbox")
 
 OVERHEAD = 60.0
 """Seconds that compiling and starting the script may take in an emulated machine."""
@@ -47,13 +49,13 @@ def run_probes(
     people: Mapping[str, str],
     selection: Iterable[str] | None = None,
     *,
-    time_scale: float = 1.0,
+    time_scale: float = 3.0,
 ) -> tuple[ProbeResult, ...]:
     """Run the probes (all, or those named) in one round trip, as the people of `family.Family.people`.
 
-    A probe that the machine does not answer for comes back with `succeeded` None. Judging is
-    `results.verdict.judged`. Raises `UsageError` for unknown ids, and `InfrastructureError` where there is no
-    answer at all.
+    `time_scale` stretches the time limits of attempts. A probe that the machine does not answer for comes back with
+    `succeeded` None. Judging is `results.verdict.judged`. Raises `UsageError` for unknown ids, and
+    `InfrastructureError` where there is no answer at all.
     """
     chosen = probes(selection)
     argument = {
@@ -62,9 +64,10 @@ def run_probes(
         "people": dict(people),
         "scale": time_scale,
         "probes": [spec.id for spec in chosen],
+        "prelude": packed((*GUEST, *modules()), ""),
     }
     longest = OVERHEAD + sum(spec.seconds + 5 for spec in chosen)
-    answer = session.python(packed(modules(), MAIN), argument, timeout=longest * time_scale)
+    answer = session.python(MAIN, argument, modules=closure((*GUEST, *modules())), timeout=longest * time_scale)
     return results(chosen, answer)
 
 

@@ -40,17 +40,17 @@ SECTIONS: tuple[Section, ...] = (
     (("sshd",), ssh.collect),
     (("setuid", "file_caps", "world_writable"), files.collect_inventory),
     (("machine",), machine.collect),
+    (("exposure",), units.collect_exposure),
 )
 
 
 def first_commands(context: Context) -> list[tuple[str, ...]]:
     """Everything that will be asked of other programs, the slowest first."""
     asked: list[tuple[str, ...]] = [context.once("inventory", files.inventory_command), journal.COMMAND]
-    asked += [units.command(context), ssh.COMMAND, dbus.LIST, audit.STATUS, audit.RULES]
+    asked += [units.command(context), ssh.COMMAND, audit.STATUS, audit.RULES]
     asked += [network.RULES, machine.FAILED, machine.STATE]
-    introspection = dbus.introspection(context)
     exposure = units.exposure_command(context)
-    return asked + [one for one in (introspection, exposure) if one]
+    return [*asked, exposure] if exposure else asked
 
 
 def collect(context: Context, sections: tuple[Section, ...] = SECTIONS) -> dict[str, Any]:

@@ -4,32 +4,51 @@ from __future__ import annotations
 
 import configparser
 import hashlib
-import json
+from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from validate.facts.guest.context import Context, CouldNotLookError, Reader
+from validate.facts.guest.processes import id_names
+from validate.guest.dbus import SYSTEM_BUS, Address, BusError, Connection
+from validate.guest.wire import WireError
 
 FOLDERS = ("/usr/share/dbus-1/system.d", "/etc/dbus-1/system.d")
 MAIN_FILE = "/usr/share/dbus-1/system.conf"
 ACTIVATION = ("/usr/local/share/dbus-1/system-services", "/usr/share/dbus-1/system-services")
-LIST = ("busctl", "--system", "--no-pager", "--json=short", "list")
+INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
+PEER_ERRORS = (BusError, WireError, OSError)
 
 
-def introspection(context: Context) -> tuple[str, ...] | None:
-    """The command that asks the product what it exports, without starting it."""
-    bus = context.product.get("bus")
-    words = ("busctl", "--system", "--no-pager", "--auto-start=no", "--xml-interface", "introspect")
-    return (*words, bus["name"], bus["path"]) if bus else None
+def unit_of(cgroup: str) -> str | None:
+    """The unit that a process belongs to, from `/proc/PID/cgroup`; None outside of any."""
+    paths = (line.rpartition(":")[2] for line in cgroup.splitlines() if line.startswith("0::"))
+    parts = [part for path in paths for part in path.split("/") if part.endswith((".service", ".scope"))]
+    return parts[-1] if parts else None
 
 
-def parse_names(text: str) -> dict[str, dict[str, Any]]:
-    """Well-known names that somebody owns now; a name that is only activatable has no pid and is left out."""
-    names = {}
-    for row in json.loads(text):
-        if not row["name"].startswith(":") and row.get("pid"):
-            names[row["name"]] = {key: row.get(key) for key in ("pid", "process", "user", "unit")}
-    return names
+def names(context: Context, bus: Connection) -> dict[str, dict[str, Any]]:
+    """Well-known names and who owns them now. A name that is only activatable has no owner and is left out."""
+    users, _ = id_names(context)
+    found = {}
+    (listed,) = bus.bus("ListNames")
+    for name in sorted(map(str, listed if isinstance(listed, list) else ())):
+        if name.startswith(":"):
+            continue
+        try:
+            pid, uid = (int(str(bus.bus(f"GetConnectionUnix{what}", "s", name)[0])) for what in ("ProcessID", "User"))
+        except BusError:
+            continue  # it left the bus since
+        unit = unit_of(context.reader.optional(f"/proc/{pid}/cgroup") or "")
+        found[name] = {"pid": pid, "uid": uid, "user": users.get(uid, str(uid)), "unit": unit}
+    return found
+
+
+def introspect(bus: Connection, name: str, path: str) -> str:
+    """What the owner of `name` says that it exports. Asks the owner, not the name, so that nothing is started."""
+    (owner,) = bus.bus("GetNameOwner", "s", name)
+    (xml,) = bus.call(Address(str(owner), path, INTROSPECTABLE), "Introspect")
+    return str(xml)
 
 
 def parse_policy(text: str) -> list[dict[str, Any]]:
@@ -109,24 +128,36 @@ def activations(reader: Reader) -> dict[str, dict[str, str]]:
     return dict(sorted(found.items()))
 
 
+def members(context: Context, bus: Connection, owned: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The product's methods by interface. Raises `CouldNotLookError` while nobody owns its name."""
+    ours = context.product["bus"]
+    if ours["name"] not in owned:
+        raise CouldNotLookError(f"{ours['name']}: nobody owns this bus name")
+    return parse_members(introspect(bus, ours["name"], ours["path"]))
+
+
+def _live(context: Context, found: dict[str, Any]) -> None:
+    """What only the bus itself can tell."""
+    with Connection(context.reader.real(SYSTEM_BUS)) as bus:
+        found["names"] = names(context, bus)
+        if "bus" in context.product:
+            try:
+                found["members"] = members(context, bus, found["names"])
+            except (CouldNotLookError, ET.ParseError, *PEER_ERRORS) as error:
+                context.error(("dbus", "members"), error)
+
+
 def collect(context: Context) -> dict[str, Any]:
-    """The section `dbus`."""
+    """The section `dbus`. Where the bus does not answer, its files are told all the same."""
     files = policies(context)
     found: dict[str, Any] = {
-        "names": parse_names(context.commands.output(*LIST)),
         "policies": files,
         "product_rules": product_rules(context, files),
         "activation": activations(context.reader),
-        "members": {},
     }
-    ask = introspection(context)
-    if ask is not None and ask[-2] in found["names"]:
-        try:
-            found["members"] = parse_members(context.commands.output(*ask))
-        except (CouldNotLookError, ET.ParseError) as error:
-            context.error(("dbus", "members"), error)
-            del found["members"]
-    elif ask is not None:
-        context.error(("dbus", "members"), f"{ask[-2]}: nobody owns this bus name")
-        del found["members"]
+    try:
+        _live(context, found)
+    except PEER_ERRORS as error:
+        context.error(("dbus", "names"), error)
+        context.error(("dbus", "members"), error)
     return {"dbus": found}

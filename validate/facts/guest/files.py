@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from validate.facts.guest.context import Context
+from validate.facts.guest.journal import product_profiles
 from validate.facts.guest.processes import id_names, parse_mountinfo
 
 MOST = 4000
@@ -46,7 +47,10 @@ def paths_asked(context: Context) -> list[str]:
     wanted = {*ALWAYS, *context.questions.get("paths", ())}
     for part in ("paths", "configuration", "binaries"):
         wanted |= set(product.get(part, {}).values())
-    wanted |= {unit["apparmor"] and f"/etc/apparmor.d/{unit['apparmor']}" for unit in product.get("units", {}).values()}
+    profiles = (
+        name for name in context.reader.some_names("/etc/apparmor.d") if name.startswith(product.get("name", "/"))
+    )
+    wanted |= {f"/etc/apparmor.d/{name}" for name in (*profiles, *product_profiles(context))}
     for unit in product.get("units", {}).values():
         for folder in ("/etc/systemd/system", "/usr/lib/systemd/system"):
             wanted |= {f"{folder}/{unit['name']}", f"{folder}/{unit['name']}.d"}
@@ -81,6 +85,7 @@ def describe_path(context: Context, path: str) -> dict[str, Any] | None:
         "group": groups.get(info.st_gid, str(info.st_gid)),
         "size": info.st_size,
         "sha256": _digest(context, path) if kind == "file" and info.st_size <= HASHED else None,
+        "listed": path not in SHALLOW if kind == "directory" else None,
         "target": context.reader.link(path) if kind == "link" else None,
     }
 
@@ -138,9 +143,8 @@ def file_capabilities(context: Context, rows: list[tuple[int, int, int, str, str
 
 def collect_files(context: Context) -> dict[str, Any]:
     """The section `files`; a path that was asked for and is not there is null."""
-    units = context.once("unit-files", lambda _: [])
     found: dict[str, Any] = {}
-    for asked in [*paths_asked(context), *units]:
+    for asked in paths_asked(context):
         for path in walk(context, asked.rstrip("/") or "/"):
             if len(found) >= MOST:
                 context.error(("files",), f"more than {MOST} paths")

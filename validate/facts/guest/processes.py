@@ -15,6 +15,12 @@ _CAPABILITIES = (
 )
 CAPABILITIES = tuple(f"CAP_{name.upper()}" for name in _CAPABILITIES.split())
 """Names by bit, linux/capability.h."""
+_KERNEL_TYPES = (
+    "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fusectl hugetlbfs mqueue nsfs "
+    "proc pstore securityfs sysfs tracefs"
+)
+KERNEL_TYPES = frozenset(_KERNEL_TYPES.split())
+"""File systems that hold no files but the kernel's own interfaces."""
 MEMORY = ("VmPeak", "VmSize", "VmHWM", "VmRSS", "VmSwap")
 
 
@@ -65,10 +71,14 @@ def parse_mountinfo(text: str) -> list[dict[str, Any]]:
     return mounts
 
 
-def writable_points(mounts: list[dict[str, Any]]) -> list[str]:
-    """Mount points where neither the mount nor its file system is read-only."""
+def writable_points(mounts: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Mount points where neither the mount nor its file system is read-only: files' and the kernel's own apart."""
     last = {mount["point"]: mount for mount in mounts}
-    return sorted(point for point, mount in last.items() if "rw" in mount["options"] and "ro" not in mount["super"])
+    points = [mount for mount in last.values() if "rw" in mount["options"] and "ro" not in mount["super"]]
+    return {
+        "writable": sorted(mount["point"] for mount in points if mount["type"] not in KERNEL_TYPES),
+        "writable_kernel": sorted(mount["point"] for mount in points if mount["type"] in KERNEL_TYPES),
+    }
 
 
 def parse_limits(text: str) -> dict[str, dict[str, str]]:
@@ -146,7 +156,7 @@ def process(context: Context, pid: int) -> dict[str, Any]:
         "exe": reader.link(f"{folder}/exe"),
         "command": reader.text(f"{folder}/cmdline").rstrip("\0").split("\0"),
         "mounts": mounts,
-        "writable": writable_points(mounts),
+        **writable_points(mounts),
         "namespaces": _namespaces(reader, pid),
         "fds": sorted(target for target in targets if not target.startswith(("socket:", "pipe:"))),
         "threads": int(status["Threads"]),

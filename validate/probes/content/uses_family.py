@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from validate.guest import system
+from validate.guest.identity import Ended
 from validate.guest.probing import Attempt, World, probe
 
 PROFILE = "probe-profile"
@@ -95,7 +96,7 @@ def monitor_reports(world: World) -> Attempt:
 )
 def allowed_program_runs(world: World) -> Attempt:
     """The same steps as for the blocked program, but for the rule."""
-    ruled = world.as_("parent", world.call, "SetApplicationRule", world.people["child"], ALLOWED, True)
+    ruled = rule(world, ALLOWED, allowed=True)
     ended = world.as_("child", start_and_wait, ALLOWED, world.patience(1.5))
     return Attempt(
         ended.value == "running", (f"rule: {ruled.value or ruled.error}", f"it is {ended.value}{ended.error}")
@@ -111,13 +112,18 @@ def allowed_program_runs(world: World) -> Attempt:
 )
 def blocked_program_dies(world: World) -> Attempt:
     """By SIGKILL, from the eBPF program or from the daemon; then the rule is taken back."""
-    ruled = world.as_("parent", world.call, "SetApplicationRule", world.people["child"], BLOCKED, False)
+    ruled = rule(world, BLOCKED, allowed=False)
     try:
         ended = world.as_("child", start_and_wait, BLOCKED, world.patience(5))
     finally:
-        world.as_("parent", world.call, "SetApplicationRule", world.people["child"], BLOCKED, True)
+        rule(world, BLOCKED, allowed=True)
     good = ruled.value is True and ended.value == "killed by signal 9"
     return Attempt(good, (f"rule: {ruled.value}{ruled.error}", f"it is {ended.value}{ended.error}"))
+
+
+def rule(world: World, name: str, *, allowed: bool) -> Ended:
+    """A parent allows or denies a program to the child."""
+    return world.as_("parent", world.call, "SetApplicationRule", world.people["child"], name, allowed)
 
 
 def start_and_wait(name: str, seconds: float) -> str:

@@ -7,7 +7,7 @@ import signal
 from contextlib import suppress
 
 from validate.guest import system, web
-from validate.guest.probing import Attempt, World, probe
+from validate.guest.probing import Attempt, World, probe, stopped
 
 
 def proxy(world: World) -> tuple[str, int]:
@@ -81,7 +81,7 @@ def plain(answer: web.Answer) -> tuple[int, str]:
 def page(value: list[object] | None, error: str) -> Attempt:
     """Whether it was our page."""
     if not value:
-        return Attempt(False, (error,))  # noqa: FBT003
+        return stopped(error)
     return Attempt(value[0] == 200 and web.BODY.decode() in str(value[1]), (f"status {value[0]}: {value[1]!r}",))
 
 
@@ -113,10 +113,8 @@ def daemon_reloads(world: World) -> Attempt:
     status, said = system.command("systemctl", "reload", unit, seconds=world.patience(20))
     answer = world.call("Ping")
     after = system.main_pid(unit)
-    return Attempt(
-        status == 0 and before == after != 0,
-        (f"reload: status {status} {said}", f"pid {before}, then {after}: {answer}"),
-    )
+    evidence = (f"reload: status {status} {said}", f"pid {before}, then {after}: {answer}")
+    return Attempt(status == 0 and before == after != 0, evidence)
 
 
 def comes_back(world: World, key: str) -> Attempt:
@@ -124,7 +122,7 @@ def comes_back(world: World, key: str) -> Attempt:
     unit = world.unit(key)
     before = system.main_pid(unit)
     if not before:
-        return Attempt(False, (f"{unit} does not run",))  # noqa: FBT003
+        return stopped(f"{unit} does not run")
     with suppress(ProcessLookupError):
         os.kill(before, signal.SIGKILL)
 
@@ -134,10 +132,8 @@ def comes_back(world: World, key: str) -> Attempt:
         return found if fine else None
 
     found = system.until(back, seconds=world.patience(15), every=0.3)
-    return Attempt(
-        found is not None,
-        (f"{unit}: pid {before} killed", f"then {found or system.show([unit], ['ActiveState', 'Result'])}"),
-    )
+    state = found or system.show([unit], ["ActiveState", "Result"])
+    return Attempt(found is not None, (f"{unit}: pid {before} killed", f"then {state}"))
 
 
 @probe(

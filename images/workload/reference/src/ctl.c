@@ -58,20 +58,21 @@ static int ask(sd_bus *bus, const char *member, sd_bus_message **reply, const ch
     return status;
 }
 
-static int print_text(int status, sd_bus_message *reply)
+/* The reply is passed by its place: it is not there yet while the arguments of the call are put together. */
+static int print_text(int status, sd_bus_message **reply)
 {
     const char *text;
-    if (status == DONE && sd_bus_message_read(reply, "s", &text) >= 0)
+    if (status == DONE && sd_bus_message_read(*reply, "s", &text) >= 0)
         puts(text);
     return status;
 }
 
-static int yes_or_no(int status, sd_bus_message *reply, const char *yes, const char *no)
+static int yes_or_no(int status, sd_bus_message **reply, const char *yes, const char *no)
 {
     int answer;
     if (status != DONE)
         return status;
-    if (sd_bus_message_read(reply, "b", &answer) < 0)
+    if (sd_bus_message_read(*reply, "b", &answer) < 0)
         return REFUSED;
     puts(answer ? yes : no);
     return answer ? DONE : NO;
@@ -105,7 +106,7 @@ static int authenticate(sd_bus *bus, sd_bus_message **reply)
         return WRONG_WORDS;
     }
     line[strcspn(line, "\n")] = 0;
-    int status = print_text(ask(bus, "AuthenticateParent", reply, "s", line), *reply);
+    int status = print_text(ask(bus, "AuthenticateParent", reply, "s", line), reply);
     explicit_bzero(line, sizeof line);
     return status;
 }
@@ -117,7 +118,7 @@ static int obey(sd_bus *bus, int count, char **words, sd_bus_message **reply)
     if (count == 1 && SAID(0, "status"))
         return show_status(bus, reply);
     if (count == 2 && SAID(0, "check"))
-        return yes_or_no(ask(bus, "CheckApplicationAllowed", reply, "s", words[1]), *reply, "allowed", "not allowed");
+        return yes_or_no(ask(bus, "CheckApplicationAllowed", reply, "s", words[1]), reply, "allowed", "not allowed");
     if (count == 1 && SAID(0, "time")) {
         uint32_t minutes;
         int status = ask(bus, "GetRemainingTime", reply, "");
@@ -126,20 +127,20 @@ static int obey(sd_bus *bus, int count, char **words, sd_bus_message **reply)
         return status;
     }
     if (count == 3 && SAID(0, "request"))
-        return print_text(ask(bus, "RequestParentPermission", reply, "ss", words[1], words[2]), *reply);
+        return print_text(ask(bus, "RequestParentPermission", reply, "ss", words[1], words[2]), reply);
     if (count == 2 && SAID(0, "profile") && SAID(1, "list"))
-        return print_text(ask(bus, "ListProfiles", reply, ""), *reply);
+        return print_text(ask(bus, "ListProfiles", reply, ""), reply);
     if (count == 2 && SAID(0, "profile") && SAID(1, "show"))
-        return print_text(ask(bus, "GetActiveProfile", reply, ""), *reply);
+        return print_text(ask(bus, "GetActiveProfile", reply, ""), reply);
     if (count == 5 && SAID(0, "profile") && SAID(1, "create"))
-        return print_text(ask(bus, "CreateProfile", reply, "sss", words[2], words[3], words[4]), *reply);
+        return print_text(ask(bus, "CreateProfile", reply, "sss", words[2], words[3], words[4]), reply);
     if (count == 3 && SAID(0, "profile") && SAID(1, "set-active"))
-        return yes_or_no(ask(bus, "SetActiveProfile", reply, "s", words[2]), *reply, "active", "not active");
+        return yes_or_no(ask(bus, "SetActiveProfile", reply, "s", words[2]), reply, "active", "not active");
     if (count == 5 && SAID(0, "rule") && SAID(1, "set") && (SAID(4, "allow") || SAID(4, "deny")))
-        return yes_or_no(ask(bus, "SetApplicationRule", reply, "ssb", words[2], words[3], (int)SAID(4, "allow")), *reply,
+        return yes_or_no(ask(bus, "SetApplicationRule", reply, "ssb", words[2], words[3], (int)SAID(4, "allow")), reply,
                          "in force", "not in force");
     if (count == 3 && SAID(0, "session") && SAID(1, "lock"))
-        return yes_or_no(ask(bus, "LockSession", reply, "s", words[2]), *reply, "locked", "not locked");
+        return yes_or_no(ask(bus, "LockSession", reply, "s", words[2]), reply, "locked", "not locked");
     if (count == 1 && SAID(0, "authenticate"))
         return authenticate(bus, reply);
     fputs("dots-family-ctl: no such command; --help lists all\n", stderr);

@@ -49,6 +49,11 @@ static int load_program(const struct ebpf *ebpf)
         SHIFT_RIGHT(BPF_REG_7, 32),
         CALL(BPF_FUNC_get_current_uid_gid),
         MOVE_LOW(BPF_REG_8, BPF_REG_0),
+        /* Linux 6.1 leaves what follows the name's end as it was, and the key is compared whole: start from zeros. */
+        SET(BPF_REG_1, 0),
+        STORE64(BPF_REG_10, -24, BPF_REG_1),
+        STORE64(BPF_REG_10, -16, BPF_REG_1),
+        STORE64(BPF_REG_10, -8, BPF_REG_1),
         STORE32(BPF_REG_10, -24, BPF_REG_8),
         MOVE(BPF_REG_1, BPF_REG_10),
         ADD(BPF_REG_1, -20),

@@ -58,22 +58,26 @@ void daemon_collect(struct daemon *daemon)
     flush(daemon);
 }
 
+/* Between two flushes the ring buffer fills unwatched: one wake-up a batch, not one a program. What is denied has
+ * been killed in the kernel already, so nothing waits for us. */
 static int on_flush(sd_event_source *source, uint64_t now, void *context)
 {
     (void)source, (void)now;
-    flush(context);
+    struct daemon *daemon = context;
+    daemon_collect(daemon);
+    if (daemon->ring_source)
+        sd_event_source_set_enabled(daemon->ring_source, SD_EVENT_ON);
     return 0;
 }
 
 static int on_ring(sd_event_source *source, int descriptor, uint32_t events, void *context)
 {
-    (void)source, (void)descriptor, (void)events;
+    (void)descriptor, (void)events;
     struct daemon *daemon = context;
-    size_t before = daemon->batched;
-    if (ebpf_drain(&daemon->ebpf, took, daemon) && daemon->batched && !before) {
-        sd_event_source_set_time_relative(daemon->flush_source, FLUSH_MICROSECONDS);
-        sd_event_source_set_enabled(daemon->flush_source, SD_EVENT_ONESHOT);
-    }
+    ebpf_drain(&daemon->ebpf, took, daemon);
+    sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    sd_event_source_set_time_relative(daemon->flush_source, FLUSH_MICROSECONDS);
+    sd_event_source_set_enabled(daemon->flush_source, SD_EVENT_ONESHOT);
     return 0;
 }
 

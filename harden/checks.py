@@ -1,0 +1,49 @@
+"""From controls and a product to the checks that judge a machine's facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harden.catalogue import Catalogue
+from harden.check import Check
+from harden.control import Control, Expectation
+from harden.layers import LAYERS
+from harden.product import Product
+from harden.render import place, render_placed
+
+
+def _check(control: Control, expectation: Expectation, remediation: str) -> Check:
+    expected = expectation.expected
+    return Check(
+        control=control.id,
+        title=control.title,
+        layer=control.layer,
+        severity=control.severity,
+        fact=expectation.fact,
+        read=expectation.read,
+        op=expectation.op,
+        expected=list(expected) if isinstance(expected, tuple) else expected,
+        remediation=control.remediation or remediation,
+        references={name: list(ids) for name, ids in control.references.items()},
+        source=control.source,
+        note=expectation.note,
+    )
+
+
+def checks(catalogue: Catalogue, product: Product) -> tuple[Check, ...]:
+    """Every check of every control, in the order of the catalogue. Raises `UsageError`."""
+    placed = place(catalogue, product)
+    tree = render_placed(placed, product)
+    by_control: dict[str, list[Check]] = {}
+    for name, layer in LAYERS.items():
+        for one in placed.get(name, []):
+            expectations = list(layer.expectations(one, product, tree)) if one.control.set else []
+            expectations += one.control.checks
+            by_control[one.id] = [_check(one.control, each, layer.remediation) for each in expectations]
+    return tuple(check for control in catalogue.controls for check in by_control[control.id])
+
+
+def asked_paths(found: Iterable[Check]) -> tuple[str, ...]:
+    """Paths that the collector has to look at, so that these checks can be judged; a glob asks for its folder."""
+    paths = {check.fact[1] for check in found if check.fact[0] == "files"}
+    return tuple(sorted(path.rpartition("/")[0] if "*" in path else path for path in paths))

@@ -1,0 +1,112 @@
+"""Runs the build's steps in namespaces of their own (images/namespace.py), and removes what they leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from results.base.errors import InfrastructureError, PipelineError, UsageError
+from results.base.events import Events
+from results.base.process import Completed, run
+
+NAMESPACE = Path(__file__).with_name("namespace.py")
+NOT_POSSIBLE = 125
+STEP_SECONDS = 1800.0
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+NAMESPACE_HINT = (
+    "building needs user namespaces: the package uidmap, a line `NAME:100000:65536` for you in /etc/subuid and in "
+    "/etc/subgid, and a kernel (or container) that allows them; `nox -s doctor` looks"
+)
+UNREACHABLE = re.compile(
+    r"Could not resolve|Could not connect|Unable to connect|Cannot initiate the connection|Connection (timed out|failed)"
+    r"|Connection refused|Temporary failure resolving|no longer has a Release file|does not have a Release file"
+    r"|Failed to fetch"
+)
+UNSIGNED = re.compile(r"NO_PUBKEY|is not signed|EXPKEYSIG|BADSIG|signatures? (were|was|couldn't be) ")
+UNMET = re.compile(r"unmet dependencies|has no installation candidate|Unable to correct problems|held broken packages")
+MEMORY_NEEDED = 3 << 30
+"""Bytes that have to be available for a tree to be unpacked in memory; it takes a sixth of that."""
+FULL = "No space left on device"
+
+
+def vector(argv: Sequence[str], binds: Mapping[str, Path], environment: Mapping[str, str]) -> list[str]:
+    """The command that runs `argv` inside; each of `binds` shows as /tmp/NAME there."""
+    job = {
+        "argv": list(argv),
+        "environment": {"PATH": SYSTEM_PATH, "LC_ALL": "C.UTF-8", "HOME": "/tmp", **environment},  # noqa: S108
+        "binds": {name: str(folder) for name, folder in binds.items()},
+    }
+    return [sys.executable, "-I", str(NAMESPACE), json.dumps(job)]
+
+
+def explain(done: Completed, step: str) -> PipelineError:
+    """The error for a step that failed: what, and what to do, as far as its output tells."""
+    text = done.stderr.decode(errors="backslashreplace") + done.text
+    if "E: namespaces:" in text:
+        return InfrastructureError(f"{step}: no namespaces to build in", NAMESPACE_HINT, evidence=done.tail)
+    if FULL in text:
+        hint = "free some room, or set DOTS_FAMILY_CACHE to a folder on a larger file system"
+        return InfrastructureError(f"{step}: the disk is full", hint, evidence=done.tail)
+    if UNSIGNED.search(text):
+        hint = "check the mirror, the clock, and that debian-archive-keyring is up to date"
+        return InfrastructureError(f"{step}: the mirror's signature does not hold", hint, evidence=done.tail)
+    if UNREACHABLE.search(text):
+        hint = "check the network and the host's apt configuration, or name a `mirror:` in the target's file"
+        return InfrastructureError(f"{step}: the mirror does not answer", hint, evidence=done.tail)
+    if UNMET.search(text):
+        hint = "the workload's packages must be installable on this suite; mend their Depends, or give the missing ones"
+        return UsageError(f"{step}: packages cannot be installed together", hint, evidence=done.tail)
+    return InfrastructureError(f"{step}: exit status {done.status}", "see the lines above", evidence=done.tail)
+
+
+def run_step(
+    step: str, argv: Sequence[str], *, binds: Mapping[str, Path], environment: Mapping[str, str], events: Events
+) -> Completed:
+    """Run one step of the build inside. Raises what `explain` makes of a failure."""
+    done = run(vector(argv, binds, environment), events=events, check=False, timeout=STEP_SECONDS)
+    if done.status != 0:
+        raise explain(done, step)
+    return done
+
+
+def workplace(folder: Path) -> Path:
+    """Make a folder that the root inside may write to; whoever is not us stays out by its parent's mode."""
+    folder.mkdir()
+    folder.chmod(0o777)
+    return folder
+
+
+def tree_place(also: int = 0) -> str:
+    """Where a step unpacks its tree: in memory where that is ample, else in its workplace on disk.
+
+    `also` is what the tree gets beside the operating system, in bytes.
+    """
+    text = Path("/proc/meminfo").read_text(encoding="ascii")
+    available = re.search(r"^MemAvailable:\s+(\d+) kB$", text, re.MULTILINE)
+    ample = available is not None and int(available[1]) * 1024 >= MEMORY_NEEDED + 8 * also
+    return "/tmp/tree" if ample else "/tmp/work/tree"  # noqa: S108 - inside
+
+
+def handed_in(path: Path) -> Path:
+    """Make an empty file that is ours and that the root inside may fill."""
+    path.touch()
+    path.chmod(0o666)
+    return path
+
+
+def remove(folder: Path, events: Events) -> None:
+    """Remove a folder. What an ordinary user's build left belongs to subordinate ids: that goes from inside."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists() or os.geteuid() == 0:
+        return
+    for child in folder.iterdir():
+        if child.is_dir():
+            argv = ["sh", "-c", "rm -rf /tmp/it/* /tmp/it/.[!.]*"]
+            run(vector(argv, {"it": child}, {}), events=events, check=False, timeout=120)
+    shutil.rmtree(folder, ignore_errors=True)

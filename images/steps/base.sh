@@ -1,0 +1,29 @@
+#!/bin/sh
+# Inside namespaces (images/namespace.py): installs the operating system and packs it, not yet cleaned, as base.tar.
+# Arguments: suite, packages by comma. /tmp/work: sources, apt.conf, initramfs.conf, initramfs.modules (given),
+# base.tar (given empty, filled here), packages/, packages.list (made here). /tmp/packages: .deb files of earlier builds.
+# TREE: the folder to unpack into, in memory where there is enough.
+set -eu
+suite=$1 packages=$2 root=$TREE
+
+cd /tmp/work
+mmdebstrap --mode=root --variant=apt --format=directory \
+    --skip=check/empty,cleanup/apt,download/empty,essential/unlink \
+    --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' --aptopt=/tmp/work/apt.conf \
+    --dpkgopt='force-unsafe-io' \
+    --setup-hook='mkdir -p "$1/var/cache/apt/archives"' \
+    --setup-hook='find /tmp/packages -name "*.deb" -exec cp -t "$1/var/cache/apt/archives" {} +' \
+    --essential-hook='mkdir -p "$1/etc/initramfs-tools/conf.d"' \
+    --essential-hook='cp /tmp/work/initramfs.conf "$1/etc/initramfs-tools/conf.d/dots-family.conf"' \
+    --essential-hook='cp /tmp/work/initramfs.modules "$1/etc/initramfs-tools/modules"' \
+    --include="$packages" "$suite" "$root" - </tmp/work/sources
+
+mkdir packages
+find "$root/var/cache/apt/archives" -name '*.deb' -exec cp -t packages {} +
+chmod -R a+rX packages
+rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap" "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
+rm -f "$root"/var/cache/apt/archives/*.deb
+chroot "$root" dpkg-query -W -f '${Package} ${Version} ${Architecture}\n' >packages.list
+tar --create --directory="$root" --sort=name --numeric-owner --xattrs --xattrs-include='*' --one-file-system \
+    --exclude='./dev/*' --exclude='./proc/*' --exclude='./sys/*' --exclude='./run/*' --exclude='./tmp/*' . >base.tar
+rm -rf "$root"

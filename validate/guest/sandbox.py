@@ -1,0 +1,220 @@
+"""Code inside a unit's own sandbox. Standard library only; runs as root in the machine.
+
+A transient unit, the twin, has the same fragment and drop-ins and another ExecStart.
+
+The profile cannot be put on at exec, since it does not allow the interpreter. So systemd's part (user, capabilities,
+seccomp, namespaces, mounts, limits, IP filter) is put on by systemd as ever, and each attempt then enters the profile
+by itself (`changeprofile`) in a forked child, after everything that it imports has been imported. What was really on
+is read back from the kernel and stands in the evidence.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from validate.guest import system
+from validate.guest.identity import Ended
+from validate.guest.probing import REGISTRY, Spec, World, attempted, record
+
+FOLDER = "/run/systemd/system"
+ANSWERS = "/run/dots-probes"
+CURRENT = "/proc/self/attr/apparmor/current"
+INTERPRETER = "/usr/bin/python3"
+LAST_DROPIN = "zzzz-probe.conf"
+
+# What makes the unit a service of its own, and nothing of what confines it. The empty assignments take back lists.
+OVERRIDE = """[Unit]
+OnFailure=
+[Service]
+Type=exec
+BusName=
+PIDFile=
+ExecCondition=
+ExecStartPre=
+ExecStartPost=
+ExecStop=
+ExecStopPost=
+ExecReload=
+ExecStart=
+ExecStart={interpreter} -I -
+Restart=no
+WatchdogSec=0
+TimeoutStartSec={seconds}
+RuntimeMaxSec={seconds}
+StandardInput=data
+StandardInputData={source}
+StandardOutput=truncate:{answer}
+StandardError=truncate:{answer}.error
+RuntimeDirectoryPreserve=yes
+AppArmorProfile=
+{more}
+"""
+
+PROPERTIES = ("FragmentPath", "DropInPaths", "AppArmorProfile", "NoExecPaths", "ExecPaths", "RootDirectory")
+
+
+def transient(world: World, key: str, source: str, seconds: float) -> tuple[str, str, list[str]]:
+    """Write the unit's twin under /run; its name, the file of its answer, and notes on what could not be the same."""
+    original = world.unit(key)
+    facts = system.show([original], PROPERTIES)[0]
+    instance = "@" + original.split("@", 1)[1].rsplit(".", 1)[0] if "@" in original else ""
+    stem = f"dots-probe-{key}"
+    name, template = f"{stem}{instance}.service", f"{stem}{'@' if instance else ''}.service"
+    folder = f"{FOLDER}/{template}.d"
+    os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+    os.makedirs(ANSWERS, mode=0o700, exist_ok=True)  # noqa: PTH103
+    copy(facts["FragmentPath"], f"{FOLDER}/{template}")
+    for number, path in enumerate(facts["DropInPaths"].split()):
+        copy(path, f"{folder}/{number:04}-{os.path.basename(path)}")  # noqa: PTH119
+    notes, more = [], ""
+    if facts.get("NoExecPaths"):
+        notes.append("python3 was added to ExecPaths=")
+        more = f"ExecPaths={os.path.realpath(INTERPRETER)} {INTERPRETER} /usr/lib\n"
+    answer = f"{ANSWERS}/{key}"
+    text = OVERRIDE.format(
+        interpreter=INTERPRETER,
+        seconds=int(seconds),
+        source=base64.b64encode(source.encode()).decode(),
+        answer=answer,
+        more=more,
+    )
+    with open(f"{folder}/{LAST_DROPIN}", "w", encoding="utf-8") as file:  # noqa: PTH123
+        file.write(text)
+    return name, answer, notes
+
+
+def copy(source: str, target: str) -> None:
+    """Copy a unit file. Raises `OSError`."""
+    with open(source, "rb") as original, open(target, "wb") as file:  # noqa: PTH123
+        file.write(original.read())
+
+
+def run_inside(world: World, key: str, source: str, *, seconds: float) -> list[dict[str, Any]]:
+    """Run the script inside the twin of unit `key`; what it wrote, as JSON. Raises `OSError` with why it could not."""
+    name, answer, notes = transient(world, key, source, seconds)
+    try:
+        system.command("systemctl", "daemon-reload", seconds=seconds, check=True)
+        system.command("systemctl", "start", name, seconds=seconds, check=True)
+        wanted = ("inactive", "failed")
+
+        def over() -> bool:
+            return system.show([name], ["ActiveState"])[0].get("ActiveState") in wanted
+
+        system.until(over, seconds=seconds, every=0.3)
+        try:
+            found = json.loads(system.read(answer, 1 << 20))
+        except (OSError, ValueError):
+            state = system.show([name], ["Result", "ExecMainStatus", "StatusErrno"])
+            said = system.read(f"{answer}.error", 2000) if os.path.exists(f"{answer}.error") else ""  # noqa: PTH110
+            raise OSError(f"{name} gave no answer: {state} {said[-300:]}") from None
+        for one in found:
+            one["evidence"] = [*one["evidence"], *notes]
+        return list(found)
+    finally:
+        take_away(name)
+
+
+def take_away(name: str) -> None:
+    """Remove the twin again, whatever state it is in."""
+    stem = name.split("@", 1)[0] + "@.service" if "@" in name else name
+    system.command("systemctl", "kill", "--signal=SIGKILL", name)
+    with suppress(OSError):
+        os.unlink(f"{FOLDER}/{stem}")  # noqa: PTH108
+    shutil.rmtree(f"{FOLDER}/{stem}.d", ignore_errors=True)
+    system.command("systemctl", "reset-failed", name)
+    system.command("systemctl", "daemon-reload")
+
+
+def enter(profile: str) -> str:
+    """Enter an AppArmor profile, and say under what we then run; the absence of profile or module is told in words."""
+    problem = ""
+    if profile:
+        try:
+            with open(CURRENT, "w", encoding="ascii") as file:  # noqa: PTH123
+                file.write(f"changeprofile {profile}")
+        except OSError as error:
+            problem = f" (profile {profile}: {error.strerror})"
+    try:
+        label = system.read(CURRENT).strip()
+    except OSError as error:
+        label = f"unknown: {error.strerror}"
+    return f"{label}{problem}"
+
+
+def confinement(label: str) -> str:
+    """One line of evidence: what the kernel says that we are confined by."""
+    status = system.status_of(os.getpid())
+    parts = {
+        "uid": status.get("Uid", "").split("\t")[0],
+        "CapEff": status.get("CapEff"),
+        "NoNewPrivs": status.get("NoNewPrivs"),
+        "Seccomp": status.get("Seccomp"),
+        "AppArmor": label,
+    }
+    return "sandbox: " + " ".join(f"{key}={value}" for key, value in parts.items())
+
+
+def attempt_inside(world: World, spec: Spec, profile: str) -> list[Any]:
+    """One probe in this very process, under the profile: for a forked child of the twin."""
+    before = confinement("unread")  # read while /proc may still be read
+    label = enter(profile)
+    succeeded, evidence = attempted(spec, world)
+    return [succeeded, [*evidence, before.replace("AppArmor=unread", f"AppArmor={label}")]]
+
+
+def run_here(world: World, names: list[str], profile: str) -> list[dict[str, Any]]:
+    """The twin's own part: every probe in a forked child that enters the profile."""
+    answers = []
+    for name in names:
+        spec = REGISTRY[name]
+        started = time.monotonic()
+        ended = world.as_(None, attempt_inside, world, spec, profile, seconds=spec.seconds)
+        answers.append(record(name, ended, time.monotonic() - started))
+    return answers
+
+
+INSIDE = """
+import importlib, json, sys
+order = json.loads({order!r})
+for name in order["modules"]:
+    importlib.import_module(name)
+from validate.guest import probing, sandbox
+answers = sandbox.run_here(probing.World(*order["world"]), order["probes"], order["profile"])
+sys.stdout.write(json.dumps(answers))
+sys.stdout.flush()
+"""
+
+
+def script(world: World, prelude: str, modules: Sequence[str], names: Sequence[str], profile: str) -> str:
+    """What the twin runs; `prelude` brings all our modules along."""
+    order = {"modules": list(modules), "world": list(world), "probes": list(names), "profile": profile}
+    return prelude + INSIDE.format(order=json.dumps(order))
+
+
+def loaded(profile: str) -> str:
+    """The profile's name if the kernel holds it, else nothing."""
+    try:
+        known = system.read("/sys/kernel/security/apparmor/profiles", 1 << 20)
+    except OSError:
+        return ""
+    return profile if any(line.rsplit(" (", 1)[0] == profile for line in known.splitlines()) else ""
+
+
+def run_group(
+    world: World, key: str, names: Sequence[str], prelude: str, modules: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Run the named probes in the sandbox of unit `key`. A twin that does not come up breaks each of them, in words."""
+    seconds = world.patience(30 + sum(REGISTRY[name].seconds for name in names) / 4)
+    profile = loaded(str(world.product["units"][key]["apparmor"]))
+    try:
+        return run_inside(world, key, script(world, prelude, modules, names, profile), seconds=seconds)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [record(name, Ended(None, f"no sandbox: {error}", 0.0), 0.0) for name in names]
