@@ -12,7 +12,10 @@ from harden.product import Product
 from harden.tree import Tree, TreeFile
 
 SCRIPT = "harden-production-security.sh"
-SCRIPT_SOURCE = Path(__file__).parent / "guest" / "harden_production_security.py"
+GUEST = Path(__file__).parent / "guest"
+SCRIPT_SOURCE = GUEST / "harden_production_security.py"
+LIBRARY = "lib"
+"""Where the script finds its modules, under the names that they have here."""
 TUNING = "production-tuning.conf"
 TUNING_IN_MACHINE = "/etc/sysctl.d/99-{name}-tuning.conf"
 """Where the seed's third step puts `production-tuning.conf`."""
@@ -58,6 +61,10 @@ def bundle(tree: Tree, product: Product) -> bytes:
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         _add(archive, SCRIPT, SCRIPT_SOURCE.read_bytes(), 0o755)
+        _add(archive, f"{LIBRARY}/harden/__init__.py", b"", 0o644)
+        for path in sorted(GUEST.glob("*.py")):
+            if path != SCRIPT_SOURCE:
+                _add(archive, f"{LIBRARY}/harden/guest/{path.name}", path.read_bytes(), 0o644)
         _add(archive, "manifest.json", json.dumps(manifest(tree, product), indent=1).encode() + b"\n", 0o644)
         tuning = _tuning(tree, product)
         if tuning:

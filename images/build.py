@@ -25,7 +25,7 @@ FORMAT = "1"
 """Raised when the way in which disks are put together changes, so that older entries are not used."""
 DISK = "disk.raw"
 RECORD = "image.json"
-HARDENED_ROOM = 1200 * MIB
+HARDENED_ROOM = 600 * MIB
 
 
 class WorkloadChoice(Protocol):

@@ -35,7 +35,7 @@ def find_boot_files(folder: Path) -> BootFiles:
         raise InfrastructureError(
             f"the root file system cannot be booted: kernels {kernels or 'none'}, "
             f"{'a' if loader.is_file() else 'no'} boot loader",
-            "the target's packages need one kernel, initramfs-tools and systemd-boot-efi; does the workload add another?",
+            "the target's packages need one kernel, initramfs-tools, systemd-boot-efi; does the workload add a kernel?",
         )
     kernel = kernels[0]
     return BootFiles(kernel, folder / f"vmlinuz-{kernel}", folder / f"initrd.img-{kernel}", loader)

@@ -15,7 +15,8 @@ from images.layout import entry_options
 from results.base.errors import InfrastructureError, UsageError
 from results.base.events import Events
 
-FORBIDDEN = ("/dev/", "/proc/", "/sys/", "/run/", "/tmp/", "/boot/efi/", "/etc/passwd", "/etc/shadow", "/etc/group")
+FOLDERS_FORBIDDEN = ("dev", "proc", "sys", "run", "tmp", "boot/efi")
+FORBIDDEN = (*(f"/{name}/" for name in FOLDERS_FORBIDDEN), "/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow")
 HINT = "this is the hardening tree's; mend its path, owner or group"
 
 
@@ -93,7 +94,7 @@ def _lookup(there: Mapping[str, Mapping[str, ext4.Entry]], path: str) -> ext4.En
 
 
 def write_commands(files: Sequence[Placement], there: Mapping[str, Mapping[str, ext4.Entry]], epoch: int) -> list[str]:
-    """debugfs commands that write file number N from the host's file `fN`. Raises `UsageError`.
+    """Commands for debugfs that write file number N from the host's file `fN`. Raises `UsageError`.
 
     `there` is what the file system has in the folders concerned.
     """
@@ -150,7 +151,10 @@ def _write_files(disk: Path, tree: HardeningTree, *, epoch: int, events: Events)
 
 
 def harden(baseline: Path, disk: Path, tree: HardeningTree, *, epoch: int, events: Events) -> str:
-    """Make `disk` from `baseline` and the tree; its kernel command line. Raises `UsageError` for a tree that misfits."""
+    """Make `disk` from `baseline` and the tree; return its kernel command line.
+
+    Raises `UsageError` for a tree that does not fit the image.
+    """
     with disk.open("wb") as file:
         file.truncate(baseline.stat().st_size)
     copy_into(baseline, disk, 0)

@@ -17,9 +17,9 @@ from results.base.events import Events
 from results.records import Package
 
 STEPS = Path(__file__).with_name("steps")
-BASE_ROOM = 2600 * MIB
+BASE_ROOM = 1700 * MIB
 """What making a base takes at its peak: the packages, the unpacked tree, its tar."""
-IMAGE_ROOM = 2400 * MIB
+IMAGE_ROOM = 1500 * MIB
 """What making a disk takes at its peak: the unpacked tree, the file system, the disk."""
 SHELL = "/bin/sh"
 

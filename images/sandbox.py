@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from results.base.errors import InfrastructureError, PipelineError, UsageError
@@ -23,16 +24,58 @@ NAMESPACE_HINT = (
     "building needs user namespaces: the package uidmap, a line `NAME:100000:65536` for you in /etc/subuid and in "
     "/etc/subgid, and a kernel (or container) that allows them; `nox -s doctor` looks"
 )
-UNREACHABLE = re.compile(
-    r"Could not resolve|Could not connect|Unable to connect|Cannot initiate the connection|Connection (timed out|failed)"
-    r"|Connection refused|Temporary failure resolving|no longer has a Release file|does not have a Release file"
-    r"|Failed to fetch"
+FULL_HINT = "free some room, or set DOTS_FAMILY_CACHE to a folder on a larger file system"
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """Words in a step's output that tell what went wrong, and what to do then."""
+
+    pattern: str
+    what: str
+    hint: str
+    usage: bool = False
+
+
+# The first that fits counts.
+SYMPTOMS = (
+    Symptom("E: namespaces:", "there are no namespaces to build in", NAMESPACE_HINT),
+    Symptom("No space left on device|Disk quota exceeded|File size limit exceeded", "the disk is full", FULL_HINT),
+    Symptom(
+        r"NO_PUBKEY|is not signed|EXPKEYSIG|BADSIG|The following signatures",
+        "the mirror's signature does not hold",
+        "check the mirror, the clock, and that debian-archive-keyring is up to date",
+    ),
+    Symptom(
+        r"\b404 +Not Found.*\.deb|\.deb +404|size has changed|Hash Sum mismatch",
+        "the mirror has other packages now than when the base was made",
+        "make the base anew: `nox -s build -- --refresh`",
+    ),
+    Symptom(
+        r"Could not (resolve|connect)|Unable to connect|Cannot initiate the connection|Connection (timed out|failed)"
+        r"|Connection refused|Temporary failure resolving|not have a Release file|no longer has a Release file"
+        r"|Failed to fetch",
+        "the mirror does not answer",
+        "check the network and the host's apt configuration, or name a `mirror:` in the target's file",
+    ),
+    Symptom(
+        "Unable to locate package", "a package of the target is unknown", "mend `packages:` in its file", usage=True
+    ),
+    Symptom(
+        "unmet dependencies|has no installation candidate|Unable to correct problems|held broken packages",
+        "packages cannot be installed together",
+        "the workload's packages have to be installable on this suite: mend their Depends, or give what is missing",
+        usage=True,
+    ),
+    Symptom(
+        r"dpkg: error processing (package|archive)",
+        "a package's own scripts or files fail",
+        "see the lines above; the build has no network and no running systemd while packages are set up",
+        usage=True,
+    ),
 )
-UNSIGNED = re.compile(r"NO_PUBKEY|is not signed|EXPKEYSIG|BADSIG|signatures? (were|was|couldn't be) ")
-UNMET = re.compile(r"unmet dependencies|has no installation candidate|Unable to correct problems|held broken packages")
 MEMORY_NEEDED = 3 << 30
 """Bytes that have to be available for a tree to be unpacked in memory; it takes a sixth of that."""
-FULL = "No space left on device"
 
 
 def vector(argv: Sequence[str], binds: Mapping[str, Path], environment: Mapping[str, str]) -> list[str]:
@@ -48,21 +91,11 @@ def vector(argv: Sequence[str], binds: Mapping[str, Path], environment: Mapping[
 def explain(done: Completed, step: str) -> PipelineError:
     """The error for a step that failed: what, and what to do, as far as its output tells."""
     text = done.stderr.decode(errors="backslashreplace") + done.text
-    if "E: namespaces:" in text:
-        return InfrastructureError(f"{step}: no namespaces to build in", NAMESPACE_HINT, evidence=done.tail)
-    if FULL in text:
-        hint = "free some room, or set DOTS_FAMILY_CACHE to a folder on a larger file system"
-        return InfrastructureError(f"{step}: the disk is full", hint, evidence=done.tail)
-    if UNSIGNED.search(text):
-        hint = "check the mirror, the clock, and that debian-archive-keyring is up to date"
-        return InfrastructureError(f"{step}: the mirror's signature does not hold", hint, evidence=done.tail)
-    if UNREACHABLE.search(text):
-        hint = "check the network and the host's apt configuration, or name a `mirror:` in the target's file"
-        return InfrastructureError(f"{step}: the mirror does not answer", hint, evidence=done.tail)
-    if UNMET.search(text):
-        hint = "the workload's packages must be installable on this suite; mend their Depends, or give the missing ones"
-        return UsageError(f"{step}: packages cannot be installed together", hint, evidence=done.tail)
-    return InfrastructureError(f"{step}: exit status {done.status}", "see the lines above", evidence=done.tail)
+    found = next((symptom for symptom in SYMPTOMS if re.search(symptom.pattern, text)), None)
+    if found is None:
+        return InfrastructureError(f"{step}: exit status {done.status}", "see the lines above", evidence=done.tail)
+    kind = UsageError if found.usage else InfrastructureError
+    return kind(f"{step}: {found.what}", found.hint, evidence=done.tail)
 
 
 def run_step(

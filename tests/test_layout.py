@@ -36,7 +36,7 @@ MAY_IMPORT = {
         "results.base",
         "results.records",
     ),
-    "validate.guest": (),
+    "validate.guest": ("results.base",),  # only what packs the modules; the modules themselves are on their own
     "validate.family": ("validate.machine", "validate.guest", "harden.product", "results.base", "results.records"),
     "validate": ("validate", "images", "harden", "results"),
 }

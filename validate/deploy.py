@@ -6,8 +6,8 @@ from results.base.errors import InfrastructureError
 from results.base.events import Events
 from validate.machine.session import Session
 
-FOLDER = "/run/dots-family-bundle"
-"""On the guest's tmpfs: gone with the reboot, so nothing of the bundle itself stays behind."""
+FOLDER = "/root/dots-family-bundle"
+"""Where an administrator would unpack it; /run is mounted noexec. `clean_up` takes it away again."""
 
 SCRIPT = f"{FOLDER}/harden-production-security.sh"
 TUNING = "/etc/sysctl.d/99-dots-family-tuning.conf"
@@ -37,5 +37,5 @@ def apply_tuning(session: Session, events: Events) -> None:
 
 
 def clean_up(session: Session) -> None:
-    """Take the unpacked bundle away; the reboot would do it too."""
+    """Take the unpacked bundle away: nothing of it stays behind."""
     session.run(["rm", "-rf", FOLDER, f"{FOLDER}.tar.gz"])

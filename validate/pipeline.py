@@ -131,7 +131,7 @@ class Pipeline:
             measures=frozenset(self.rules.budgets),
         )
         case = Case(
-            Evidence("before", seen.before.findings, seen.before.probes),
+            Evidence("shipped", seen.before.findings, seen.before.probes),
             Evidence("deployed", seen.after.findings, seen.after.probes),
             Evidence("baked", seen.baked.findings, seen.baked.probes),
             comparison,

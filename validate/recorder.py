@@ -6,6 +6,7 @@ import os
 import platform
 import resource
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from results.base.events import Event, Events
@@ -29,7 +30,7 @@ class Recorder:
             self.steps.append(
                 StepRecord(
                     name=event.text,
-                    started=f"{event.at - event.seconds:.3f}",
+                    started=timestamp(datetime.fromtimestamp(event.at - event.seconds, UTC)),
                     seconds=round(event.seconds, 3),
                     failed=event.kind == "step-failed",
                 )

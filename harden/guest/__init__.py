@@ -1,1 +1,1 @@
-"""What runs inside a machine: standard library only, and no other module of ours."""
+"""What the bundle runs inside a machine: standard library only, and no module of ours from outside this folder."""

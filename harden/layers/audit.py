@@ -55,7 +55,7 @@ class AuditLayer(Layer[AuditSet]):
     remediation = "`augenrules --load` loads the rules; where they are locked already, only a reboot does"
 
     def files(self, controls: Sequence[Placed[AuditSet]], product: Product) -> Iterator[TreeFile]:
-        """augenrules orders by file name, and moves the lock behind everything by itself."""
+        """The order of files is that of their names; augenrules moves the lock behind everything by itself."""
         if controls:
             path = f"/etc/audit/rules.d/50-{product.name}.rules"
             immutable = any(one.set.immutable for one in controls)

@@ -49,7 +49,8 @@ class SysctlLayer(Layer[SysctlSet]):
     name = "sysctl"
     shape = SysctlSet
     remediation = "`sysctl --system` loads the files again; one that sorts behind ours may set it otherwise"
-    path = "/etc/sysctl.d/60-{name}-security.conf"
+    # Behind all others: bookworm's 99-protect-links.conf and the administrator's 99-sysctl.conf would win else.
+    path = "/etc/sysctl.d/99-zz-{name}-security.conf"
     title = "Security settings of the kernel"
 
     def files(self, controls: Sequence[Placed[SysctlSet]], product: Product) -> Iterator[TreeFile]:

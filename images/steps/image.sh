@@ -41,8 +41,15 @@ cd /
 umount -l /mnt
 exec "$@"
 ENTER
-unshare --mount sh enter.sh sh -eu -c '
-    apt-get -qq -y --download-only -o APT::Install-Recommends=false install /tmp/workload/*.deb'
+cat >fetch.conf <<CONF
+Dir "$root";
+Dir::Etc::Parts "/nonexistent";
+APT::Architecture "amd64";
+APT::Install-Recommends "false";
+Debug::NoLocking "true";
+CONF
+cat apt.conf >>fetch.conf
+APT_CONFIG=/tmp/work/fetch.conf apt-get -qq -y --download-only install "$root"/tmp/workload/*.deb
 find "$root/var/cache/apt/archives" -name '*.deb' -exec cp -t packages {} +
 chmod -R a+rX packages
 unshare --mount --net --uts sh enter.sh sh -eu -c '

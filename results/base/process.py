@@ -21,6 +21,9 @@ from pathlib import Path
 from results.base.errors import InfrastructureError
 from results.base.events import Events
 
+Process = subprocess.Popen[bytes]
+"""A running process, for those who hold one without a door of their own."""
+
 TAIL_LINES = 15
 
 
@@ -69,7 +72,7 @@ def spawn(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     pass_fds: Sequence[int] = (),
-) -> subprocess.Popen[bytes]:
+) -> Process:
     """Start `argv` in a session of its own, bound to this thread's life. The caller ends it (`end`)."""
     return subprocess.Popen(
         bound_to_parent(argv),
@@ -83,7 +86,7 @@ def spawn(
     )
 
 
-def end(process: subprocess.Popen[bytes], *, grace: float = 2.0) -> None:
+def end(process: Process, *, grace: float = 2.0) -> None:
     """End a spawned process and its whole group: ask, wait `grace` seconds, then insist."""
     for number, wait in ((signal.SIGTERM, grace), (signal.SIGKILL, None)):
         if process.poll() is not None:

@@ -154,7 +154,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.dictionaries(st.sampled_from([*RunRecord.model_fields, "else"]), json_values, max_size=6))
 def test_anything_in_a_record_ends_in_a_usage_error_or_a_record(
     tmp_path_factory: pytest.TempPathFactory, data: dict[str, object]

@@ -83,6 +83,9 @@ BOOT = tuple(
     )
 )
 
+OPTIONAL = ("boot.firmware", "boot.loader", "boot.initrd")
+"""Phases that not every boot loader, and not every initrd, tells of."""
+
 ROLES = {
     "ping": "a parent (Ping)",
     "parent": "a parent (ListProfiles)",

@@ -11,7 +11,7 @@ from harden.product import Product
 from results.base.errors import InfrastructureError
 from results.base.strict import Strict
 from results.records import Conditions, Sample
-from validate.benchmarks.measures import BOOT, Definition, Raw, definitions
+from validate.benchmarks.measures import BOOT, OPTIONAL, Definition, Raw, definitions
 from validate.family import Family
 from validate.guest.bundle import closure
 
@@ -99,7 +99,8 @@ def measured(answer: Any, product: Product, conditions: Conditions) -> Measured:
             "is something in the machine tampering with python3?",
             evidence=str(error)[:1000],
         ) from None
-    taken = [(one, [raw.boot]) for one in BOOT] + [(one, list(raw.rounds)) for one in definitions(product)]
+    boot = [one for one in BOOT if one.name in raw.boot or one.name not in OPTIONAL]
+    taken = [(one, [raw.boot]) for one in boot] + [(one, list(raw.rounds)) for one in definitions(product)]
     samples = (_sample(one, rounds, conditions, raw.problems.get(one.part, "")) for one, rounds in taken)
     return Measured(tuple(samples), tuple(bar.model_dump() for bar in raw.timeline))
 

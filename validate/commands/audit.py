@@ -58,7 +58,12 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
     folder = _folder(options, "audit")
     folder.stage("baseline", "after", "facts.json", facts)
     findings = judge_facts(plan, facts)
-    key = Key(target="audit", variant="baseline", phase="after", boot_id=str(facts["machine"]["boot_id"]))
+    key = Key(
+        target="audit",
+        variant="baseline",
+        phase="after",
+        boot_id=str(facts.get("machine", {}).get("boot_id", "unknown")),
+    )
     folder.stage("baseline", "after", "findings.json", Findings(key=key, findings=findings))
     terminal.line(f"facts: {folder.path / 'baseline/after/facts.json'}")
     return _show(findings, terminal)

@@ -55,3 +55,12 @@ def records_since(start: int, *, seconds: float) -> tuple[list[str], bool]:
 
     found = system.until(seen, seconds=seconds if text else 0, every=0.05)
     return (found or "").splitlines(), found is not None
+
+
+FIELDS = ("msg", "syscall", "success", "auid", "uid", "exe", "key")
+
+
+def shortened(line: str) -> str:
+    """The fields of a SYSCALL record that tell who did what."""
+    words = line.replace("\x1d", " ").split(" ")
+    return " ".join(word for word in words if word.split("=", 1)[0] in FIELDS)

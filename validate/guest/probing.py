@@ -124,13 +124,18 @@ def attempted(spec: Spec, world: World) -> list[Any]:
         if spec.kind != "positive":
             raise
         succeeded, evidence = stopped(f"{type(error).__name__}: {error}")
-    return [succeeded, list(evidence)]
+    return [succeeded, bounded(evidence)]
+
+
+def bounded(evidence: Sequence[object]) -> list[str]:
+    """Some lines of some width, whatever a probe has said."""
+    return [str(line)[:EVIDENCE_WIDTH] for line in evidence[:EVIDENCE_LINES]]
 
 
 def record(name: str, ended: Ended, seconds: float) -> dict[str, Any]:
     """What is sent home about one probe: bounded, whatever the probe has said."""
     succeeded, evidence = ended.value or (None, [])
-    lines = [str(line)[:EVIDENCE_WIDTH] for line in list(evidence)[:EVIDENCE_LINES]]
+    lines = bounded(evidence)
     if ended.signal == signal.SIGSYS:
         succeeded, lines, message = False, ["killed by SIGSYS: a system call that the filter does not allow"], ""
     elif ended.error:

@@ -14,6 +14,7 @@ import base64
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from typing import Any
 
 from validate.guest import system
 from validate.guest.identity import Ended
-from validate.guest.probing import REGISTRY, Spec, World, attempted, record
+from validate.guest.probing import REGISTRY, Spec, World, attempted, bounded, record
 
 FOLDER = "/run/systemd/system"
 ANSWERS = "/run/dots-probes"
@@ -35,7 +36,6 @@ OVERRIDE = """[Unit]
 OnFailure=
 [Service]
 Type=exec
-BusName=
 PIDFile=
 ExecCondition=
 ExecStartPre=
@@ -92,9 +92,9 @@ def transient(world: World, key: str, source: str, seconds: float) -> tuple[str,
 
 
 def copy(source: str, target: str) -> None:
-    """Copy a unit file. Raises `OSError`."""
+    """Copy a unit file, but for the bus name: one name belongs to one unit, and cannot be taken back by a drop-in."""
     with open(source, "rb") as original, open(target, "wb") as file:  # noqa: PTH123
-        file.write(original.read())
+        file.writelines(line for line in original if not line.lstrip().startswith(b"BusName="))
 
 
 def run_inside(world: World, key: str, source: str, *, seconds: float) -> list[dict[str, Any]]:
@@ -116,7 +116,7 @@ def run_inside(world: World, key: str, source: str, *, seconds: float) -> list[d
             said = system.read(f"{answer}.error", 2000) if os.path.exists(f"{answer}.error") else ""  # noqa: PTH110
             raise OSError(f"{name} gave no answer: {state} {said[-300:]}") from None
         for one in found:
-            one["evidence"] = [*one["evidence"], *notes]
+            one["evidence"] = bounded([*notes, *one["evidence"]])
         return list(found)
     finally:
         take_away(name)
@@ -134,19 +134,41 @@ def take_away(name: str) -> None:
 
 
 def enter(profile: str) -> str:
-    """Enter an AppArmor profile, and say under what we then run; the absence of profile or module is told in words."""
-    problem = ""
-    if profile:
-        try:
-            with open(CURRENT, "w", encoding="ascii") as file:  # noqa: PTH123
-                file.write(f"changeprofile {profile}")
-        except OSError as error:
-            problem = f" (profile {profile}: {error.strerror})"
+    """Enter an AppArmor profile, for good. Returns what went wrong in words; empty when nothing did."""
     try:
-        label = system.read(CURRENT).strip()
+        with open(CURRENT, "w", encoding="ascii") as file:  # noqa: PTH123
+            file.write(f"changeprofile {profile}")
     except OSError as error:
-        label = f"unknown: {error.strerror}"
-    return f"{label}{problem}"
+        return f"profile {profile} was NOT entered: {error.strerror}"
+    return ""
+
+
+def label_inside(profile: str) -> str:
+    """What the kernel says that a process is confined by after `enter`: asked from outside of the profile.
+
+    From inside it cannot be asked, since the profile does not let its process read /proc/self/attr.
+    """
+    if not profile:
+        return "no such profile is loaded"
+    ask, answer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.write(answer, enter(profile).encode() or b"entered")
+            time.sleep(30)
+        finally:
+            os._exit(0)
+    try:
+        said = os.read(ask, 1000).decode(errors="backslashreplace")
+        label = system.read(f"/proc/{pid}/attr/apparmor/current").strip()
+    except OSError as error:
+        return f"unknown: {error.strerror}"
+    finally:
+        os.close(ask)
+        os.close(answer)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    return label if said == "entered" else said
 
 
 def confinement(label: str) -> str:
@@ -162,21 +184,21 @@ def confinement(label: str) -> str:
     return "sandbox: " + " ".join(f"{key}={value}" for key, value in parts.items())
 
 
-def attempt_inside(world: World, spec: Spec, profile: str) -> list[Any]:
+def attempt_inside(world: World, spec: Spec, profile: str, label: str) -> list[Any]:
     """One probe in this very process, under the profile: for a forked child of the twin."""
-    before = confinement("unread")  # read while /proc may still be read
-    label = enter(profile)
+    confined = confinement(label)  # read while /proc may still be read
+    problem = enter(profile) if profile else ""
     succeeded, evidence = attempted(spec, world)
-    return [succeeded, [*evidence, before.replace("AppArmor=unread", f"AppArmor={label}")]]
+    return [succeeded, [*evidence, confined, *([problem] if problem else [])]]
 
 
-def run_here(world: World, names: list[str], profile: str) -> list[dict[str, Any]]:
+def run_here(world: World, names: Sequence[str], profile: str) -> list[dict[str, Any]]:
     """The twin's own part: every probe in a forked child that enters the profile."""
-    answers = []
+    answers, label = [], label_inside(profile)
     for name in names:
         spec = REGISTRY[name]
         started = time.monotonic()
-        ended = world.as_(None, attempt_inside, world, spec, profile, seconds=spec.seconds)
+        ended = world.as_(None, attempt_inside, world, spec, profile, label, seconds=spec.seconds)
         answers.append(record(name, ended, time.monotonic() - started))
     return answers
 

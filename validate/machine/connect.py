@@ -27,14 +27,16 @@ class NotYetError(Exception):
 
 
 def connect_pinned(
-    port: int, user: str, client: paramiko.PKey, host_key: bytes, *, timeout: float
+    port: int, user: str, client: paramiko.PKey, host_key: bytes, *, timeout: float, banner: float | None = None
 ) -> paramiko.Transport:
     """Connect to a loopback port; only the holder of `host_key` (an OpenSSH public line) will do.
 
     Neither the user's known_hosts nor an agent nor a password plays a part. Raises `NotYetError` when nobody
-    answers within `timeout` seconds, and `WrongHostKeyError` or `InfrastructureError` when trying again is no use.
+    answers within `timeout` seconds (or speaks at all within `banner` seconds), and `WrongHostKeyError` or
+    `InfrastructureError` when trying again is no use.
     """
     transport = _transport(LOOPBACK, port, timeout)
+    transport.banner_timeout = min(timeout, banner or timeout)
     try:
         transport.get_security_options().key_types = ("ssh-ed25519",)
         transport.start_client(timeout=timeout)

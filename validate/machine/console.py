@@ -25,7 +25,7 @@ class Said(StrEnum):
     """What a line of the console tells about the guest."""
 
     READY = "multi-user.target reached"
-    SSH = "SSH server started"
+    SSH = "SSH server starts"
     EMERGENCY = "emergency mode"
     RESCUE = "rescue mode"
     PANIC = "kernel panic"
@@ -47,7 +47,7 @@ PATTERNS = (
     (Said.INITRAMFS, r"^\(initramfs\)|ALERT! .* does not exist|Entering emergency mode\. Exit the shell to continue"),
     (Said.NO_BOOT, r"No bootable option or device was found|starting Boot\w+ \"EFI Internal Shell\""),
     (Said.READY, r"Reached target (multi-user\.target|Multi-User System)"),
-    (Said.SSH, r"(Started|Listening on) (ssh(d)?\.(service|socket)|OpenBSD Secure Shell)"),
+    (Said.SSH, r"(Start(ing|ed)|Listening on) (sshd?\.(service|socket)|OpenBSD Secure Shell)"),
     (Said.LOGIN, r"^\S+ login: ?$"),
 )
 COMPILED = tuple((said, re.compile(pattern)) for said, pattern in PATTERNS)

@@ -9,14 +9,13 @@ import pwd
 import secrets
 import shlex
 import stat
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from results.base.errors import InfrastructureError
 from results.base.events import Events
-from results.base.process import end, run, spawn, which
+from results.base.process import Process, end, run, spawn, which
 from validate.machine.qemu import PROGRAM, unprivileged
 
 KVM = Path("/dev/kvm")
@@ -54,7 +53,7 @@ def kvm_groups() -> tuple[int, ...]:
     return (found.st_gid,) if found.st_mode & stat.S_IWGRP and found.st_gid != 0 else ()
 
 
-def spawn_qemu(argv: Sequence[str], fds: Sequence[int], stderr: int, events: Events) -> subprocess.Popen[bytes]:
+def spawn_qemu(argv: Sequence[str], fds: Sequence[int], stderr: int, events: Events) -> Process:
     """Start QEMU; as root, under a user id that owns nothing. The caller ends it."""
     if which(PROGRAM) is None:
         raise InfrastructureError(f"{PROGRAM} is not on this host", "run `nox -s doctor -- --fix`")
@@ -67,7 +66,7 @@ def spawn_qemu(argv: Sequence[str], fds: Sequence[int], stderr: int, events: Eve
 
 
 @contextlib.contextmanager
-def qemu(argv: Sequence[str], fds: Sequence[int], stderr: int, events: Events) -> Iterator[subprocess.Popen[bytes]]:
+def qemu(argv: Sequence[str], fds: Sequence[int], stderr: int, events: Events) -> Iterator[Process]:
     """QEMU for as long as the block lasts."""
     process = spawn_qemu(argv, fds, stderr, events)
     try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import re
-import socket
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -23,19 +24,23 @@ from validate.machine import launch
 from validate.machine.accelerator import Accelerator
 from validate.machine.connect import connect_pinned
 from validate.machine.console import Console, Line
-from validate.machine.credentials import Credentials, public_line, smbios_strings
+from validate.machine.credentials import Credentials, private_text, public_line, smbios_strings
 from validate.machine.firmware import firmware
-from validate.machine.qemu import DISK_NODE, Descriptors, arguments
+from validate.machine.qemu import DISK_NODE, arguments
 from validate.machine.qmp import Qmp
 from validate.machine.readiness import Phase, State, Wait
 from validate.machine.session import Session
 from validate.machine.settings import DiskImage, Limits, MachineSettings
 from validate.machine.signals import Signal, from_console, from_qmp
+from validate.machine.wiring import wired
 
 __all__ = ["BootRecord", "DiskImage", "Limits", "Machine", "MachineSettings", "machine"]
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 USER = "root"
+GREETING = 30.0
+"""Seconds that QEMU itself may take to answer, on a busy host."""
+
 TRY = 10.0
 """Seconds that one try to connect may take with KVM; sshd forks, which is slow under emulation."""
 
@@ -53,12 +58,14 @@ class Machine:
         self._events = events
         self._signals: queue.SimpleQueue[Signal] = queue.SimpleQueue()
         self._credentials = Credentials.make()
-        self._key = paramiko.Ed25519Key.from_private_key(_text_file(self._credentials))
+        self._key = paramiko.Ed25519Key.from_private_key(io.StringIO(private_text(self._credentials.client).decode()))
         self._session: Session | None = None
         self._expecting_reset = False
         self._ending = False
         self._lock = threading.Lock()
         self._trouble = ""
+        self._argv: list[str] = []
+        self._overlay = -1
         self.port = 0
 
     @property
@@ -110,8 +117,9 @@ class Machine:
         """
         if self._session is not None:
             self._session.close()
-        self._drain()
         self._snapshot("snapshot-load", name)
+        self._drain()
+        self._trouble = ""
         context = f"machine {self.name}: snapshot {name}"
         now = time.monotonic()
         state = State(Phase.CONNECTING, now, console_at=now, ssh_expected=True)
@@ -123,6 +131,15 @@ class Machine:
         words = {"tag": name, "vmstate": DISK_NODE, "devices": [DISK_NODE]}
         with self._events.step(f"{self.name}: {command} {name}"):
             self._qmp.job(command, words, timeout=self.settings.patience.snapshot)
+
+    def keep_overlay(self, path: Path) -> None:
+        """Copy the overlay disk out, for a look at what went wrong; QEMU may still run."""
+        if self._overlay < 0:
+            return
+        with os.fdopen(os.dup(self._overlay), "rb") as source, path.open("wb") as copy:
+            source.seek(0)
+            shutil.copyfileobj(source, copy)
+        self._events.emit("note", f"kept the overlay disk: {path}")
 
     # -- starting and ending, for `machine` only
 
@@ -140,59 +157,28 @@ class Machine:
             self._session.close()
 
     def _launch(self, image: DiskImage) -> None:
-        fds, ours_console, ours_qmp, close_theirs = self._descriptors(image)
-        stderr = launch.anonymous("stderr")
-        self._stack.callback(os.close, stderr)
-        self._argv = arguments(self.name, self.settings.hardware, firmware().code, fds)
-        self._console = Console(ours_console, self.console_log, self._hear_line)
-        self._stack.callback(self._console.close)
-        self._qmp = Qmp(ours_qmp, self._hear_event)
-        self._stack.callback(self._qmp.close)
-        process = launch.spawn_qemu(self._argv, fds.all, stderr, self._events)
-        self._stack.callback(end, process)
-        close_theirs()
+        strings = smbios_strings({**self._credentials.systemd(), **self.settings.credentials}, self.settings.arguments)
+        with wired(image.path, strings, self._stack, self._events) as wires:
+            self._overlay = wires.overlay
+            self._argv = arguments(self.name, self.settings.hardware, firmware().code, wires.fds)
+            self._console = Console(wires.console, self.console_log, self._hear_line)
+            self._stack.callback(self._console.close)
+            self._qmp = Qmp(wires.qmp, self._hear_event)
+            self._stack.callback(self._qmp.close)
+            process = launch.spawn_qemu(self._argv, wires.fds.all, wires.stderr, self._events)
+            self._stack.callback(end, process)
         self._console.start()
         try:
-            self._qmp.connect(30)
+            self._qmp.connect(GREETING)
             self.port = forwarded_port(self._qmp.monitor("info usernet"))
         except InfrastructureError as error:
             raise InfrastructureError(
-                f"machine {self.name}: QEMU did not start", error.what, evidence=launch.said(stderr)
+                f"machine {self.name}: QEMU did not start", error.what, evidence=launch.said(wires.stderr)
             ) from None
-        watcher = threading.Thread(target=self._watch, args=(process, stderr), name="qemu", daemon=True)
+        watcher = threading.Thread(target=self._watch, args=(process, wires.stderr), name="qemu", daemon=True)
         watcher.start()
         self._stack.callback(watcher.join, 2)
         self._stack.callback(end, process)
-
-    def _descriptors(self, image: DiskImage) -> tuple[Descriptors, socket.socket, socket.socket, Any]:
-        """Make everything that QEMU inherits; our copies of it are closed once it runs."""
-        with ExitStack() as undo:
-
-            def keep(fd: int) -> int:
-                undo.callback(os.close, fd)
-                return fd
-
-            disk = keep(os.open(image.path, os.O_RDONLY | os.O_CLOEXEC))
-            overlay = keep(launch.open_overlay(image.path, self._events))
-            self._overlay = os.dup(overlay)
-            self._stack.callback(os.close, self._overlay)
-            pairs = [socket.socketpair(), socket.socketpair()]
-            for ours, theirs in pairs:
-                self._stack.callback(ours.close)
-                undo.callback(theirs.close)
-            told = {**self._credentials.systemd(), **self.settings.credentials}
-            fds = Descriptors(
-                image=disk,
-                overlay=overlay,
-                variables=keep(launch.anonymous("variables", firmware().variables.read_bytes())),
-                console=pairs[0][1].fileno(),
-                qmp=pairs[1][1].fileno(),
-                strings=tuple(
-                    keep(launch.anonymous("smbios", text)) for text in smbios_strings(told, self.settings.arguments)
-                ),
-            )
-            return fds, pairs[0][0], pairs[1][0], undo.pop_all().close
-        raise AssertionError
 
     # -- hearing
 
@@ -229,13 +215,14 @@ class Machine:
 
     # -- waiting
 
-    def _attempt(self) -> Session:
+    def _attempt(self, patience: float) -> Session:
         transport = connect_pinned(
             self.port,
             USER,
             self._key,
             public_line(self._credentials.host),
             timeout=TRY * self.accelerator.time_scale,
+            banner=patience,
         )
         return Session(transport, f"machine {self.name}", self._events)
 
@@ -295,14 +282,6 @@ def forwarded_port(usernet: str) -> int:
     if match is None:
         raise InfrastructureError("QEMU does not tell the port of the guest's SSH", evidence=usernet[:2000])
     return int(match.group(1))
-
-
-def _text_file(credentials: Credentials) -> Any:
-    import io
-
-    from validate.machine.credentials import private_text
-
-    return io.StringIO(private_text(credentials.client).decode())
 
 
 @contextmanager

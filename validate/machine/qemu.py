@@ -17,6 +17,7 @@ PROGRAM = "qemu-system-x86_64"
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 DISK_NODE = "disk"
 NETWORK = "net"
+EMULATED_CPU = "max,svm=off"
 
 AcceleratorName = Literal["kvm", "tcg"]
 
@@ -51,12 +52,16 @@ class Descriptors:
 
 
 def accelerator_arguments(hardware: Hardware) -> list[str]:
-    """`-accel`, `-cpu` and the clock. `-cpu host` aborts without KVM; `max` is all that TCG can do."""
+    """`-accel`, `-cpu` and the clock.
+
+    `-cpu host` aborts without KVM; `max` is all that TCG can do, except virtual machines inside the guest, whose
+    modules it would only load in vain.
+    """
     if hardware.accelerator == "kvm":
         return ["-accel", "kvm", "-cpu", "host"]
     if hardware.deterministic:
-        return ["-accel", "tcg,thread=single", "-icount", "shift=1,sleep=on", "-cpu", "max"]
-    return ["-accel", "tcg,thread=multi", "-cpu", "max"]
+        return ["-accel", "tcg,thread=single", "-icount", "shift=1,sleep=on", "-cpu", EMULATED_CPU]
+    return ["-accel", "tcg,thread=multi", "-cpu", EMULATED_CPU]
 
 
 def bare_arguments() -> list[str]:
@@ -76,13 +81,15 @@ def firmware_arguments(code: Path, variables: int) -> list[str]:
 
 def disk_arguments(fds: Descriptors) -> list[str]:
     """A virtio disk on an overlay that is thrown away: nothing has to reach the host's platters."""
+    overlay = (
+        f"driver=qcow2,node-name={DISK_NODE},backing=image,cache.direct=off,cache.no-flush=on,"
+        "file.driver=file,file.filename=/dev/fdset/3"
+    )
     return [
         *("-add-fd", f"fd={fds.image},set=2"),
         *("-add-fd", f"fd={fds.overlay},set=3"),
         *("-blockdev", "driver=raw,node-name=image,read-only=on,file.driver=file,file.filename=/dev/fdset/2"),
-        "-blockdev",
-        f"driver=qcow2,node-name={DISK_NODE},backing=image,cache.direct=off,cache.no-flush=on,"
-        "file.driver=file,file.filename=/dev/fdset/3",
+        *("-blockdev", overlay),
         *("-device", f"virtio-blk-pci,drive={DISK_NODE},bootindex=0"),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import socket
 import threading
@@ -54,10 +55,8 @@ class Qmp:
     def close(self) -> None:
         """Hang up; safe at any point."""
         if self._thread.is_alive():
-            try:
+            with contextlib.suppress(InfrastructureError):  # QEMU has gone already
                 self._await(self._disconnect(), 2, "hanging up")
-            except InfrastructureError:
-                pass  # QEMU has gone already, which is what hanging up is for
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(2)
         if not self._thread.is_alive():
@@ -72,7 +71,7 @@ class Qmp:
         try:
             return future.result()
         except ExecuteError as error:
-            raise InfrastructureError(f"QEMU refused {what}: {error.error.desc}") from None
+            raise InfrastructureError(f"QEMU refused {what}: {error}") from None
         except (QMPError, OSError, EOFError) as error:
             raise InfrastructureError(f"QEMU: {what}: {error}") from None
         except TimeoutError:
@@ -92,12 +91,14 @@ class Qmp:
     async def _listen(self) -> None:
         with self._client.listener(EVENTS) as listener:
             async for event in listener:
-                self._hear(str(event["event"]), dict(event.get("data") or {}))
+                data: Any = event.get("data") or {}
+                self._hear(str(event["event"]), dict(data))
 
     async def _job(self, command: str, arguments: Mapping[str, object], job: str) -> None:
         await self._client.execute(command, dict(arguments))
         while True:
-            for info in await self._client.execute("query-jobs"):
+            jobs: Any = await self._client.execute("query-jobs")
+            for info in jobs:
                 if info["id"] == job and info["status"] == "concluded":
                     await self._client.execute("job-dismiss", {"id": job})
                     if "error" in info:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -26,6 +27,12 @@ RETRY = 0.1
 ASK_SYSTEMD = 10.0
 """Seconds between two questions to systemd, when SSH answers and the console has not said the word (another
 message may have cut it in two)."""
+
+FIRST_PATIENCE = 4.0
+"""Seconds for which the first try waits for a word from sshd; doubled with each try. Until the guest's network is
+up nobody refuses a connection, and what was sent is lost: a new try beats waiting. A slow guest gets its time, too."""
+
+LONGEST_PATIENCE = 64.0
 
 SIGNS_OF_SSH = frozenset({Said.SSH, Said.READY, Said.LOGIN})
 
@@ -92,8 +99,8 @@ def _failed(state: State, error: InfrastructureError) -> State:
 class Connector:
     """Tries to connect on a thread of its own, until it succeeds, is refused for good, or is stopped."""
 
-    def __init__(self, attempt: Callable[[], Session], put: Callable[[Signal], None]) -> None:
-        """`attempt` raises `NotYetError` when another try makes sense."""
+    def __init__(self, attempt: Callable[[float], Session], put: Callable[[Signal], None]) -> None:
+        """`attempt` takes its patience in seconds, and raises `NotYetError` when another try makes sense."""
         self._attempt = attempt
         self._put = put
         self._stop = threading.Event()
@@ -110,10 +117,14 @@ class Connector:
             self._stop.set()
 
     def _run(self) -> None:
+        patience = FIRST_PATIENCE
         while not self._stop.is_set():
+            tried = time.monotonic()
             try:
-                session = self._attempt()
+                session = self._attempt(patience)
             except NotYetError:
+                if time.monotonic() - tried > patience / 2:  # silence, not a refusal
+                    patience = min(2 * patience, LONGEST_PATIENCE)
                 self._stop.wait(RETRY)
             except InfrastructureError as error:
                 self._put(Signal("refused", payload=error))
@@ -133,7 +144,7 @@ class Wait:
     context: str
     limits: Limits
     signals: queue.SimpleQueue[Signal]
-    attempt: Callable[[], Session]
+    attempt: Callable[[float], Session]
     tail: Callable[[], str]
 
     def until_ready(self, state: State) -> State:
@@ -142,15 +153,14 @@ class Wait:
         deadline, phase = self._deadline(state.phase), state.phase
         try:
             while state.phase is not Phase.READY:
-                state = self._next(state, deadline)
-                if state.phase is Phase.FAILED and state.error is not None:
-                    raise self._error(state.error)
                 if state.phase is not phase:
                     deadline, phase = self._deadline(state.phase), state.phase
                 late = state.phase is Phase.STARTING and deadline.left() < deadline.seconds / 2
                 if connector is None and (state.ssh_expected or late):
                     connector = Connector(self.attempt, self.signals.put)
                     connector.start()
+                state = self._next(state, deadline)
+                self._stop_at_failure(state)
         except BaseException:
             if state.session is not None:
                 state.session.close()
@@ -181,6 +191,10 @@ class Wait:
             Phase.CONNECTING: self.limits.ssh,
         }.get(phase, 0.0)
         return Deadline.after(seconds, f"{self.context}: waiting for {phase.value}")
+
+    def _stop_at_failure(self, state: State) -> None:
+        if state.phase is Phase.FAILED and state.error is not None:
+            raise self._error(state.error)
 
     def _error(self, error: InfrastructureError) -> InfrastructureError:
         evidence = "\n".join(part for part in (error.evidence, self.tail()) if part)

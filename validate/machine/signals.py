@@ -40,7 +40,7 @@ def from_console(line: Line) -> Signal:
 
 def from_qmp(name: str, data: Mapping[str, Any]) -> Signal | None:
     """An event of QEMU's, if it matters."""
-    if name == "RESET":
+    if name == "RESET" and data.get("reason") != "snapshot-load":
         return Signal("reset", str(data.get("reason", "")))
     if name == "GUEST_PANICKED":
         return Signal("console", "QEMU says that the guest panicked", said=Said.PANIC)

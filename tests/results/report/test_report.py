@@ -90,9 +90,9 @@ def spoil(run: StoredRun, text: str) -> View:
     return view(StoredRun(run.folder, record(run.record), stages, record(run.comparison), files))
 
 
-ORDINARY = set(
-    "html head meta title style body header main footer section nav h1 h2 h3 p span b i a br ul li dl dt dd details "
-    "summary table thead tbody tr th td code pre fieldset legend label input svg line rect circle".split()
+ORDINARY = re.compile(
+    "html|head|meta|title|style|div|body|header|main|footer|section|nav|h[1-3]|p|span|b|i|a|br|ul|li|dl|dt|dd|details|summary"
+    "|table|thead|tbody|tr|th|td|code|pre|fieldset|legend|label|input|svg|line|rect|circle|figure|figcaption"
 )
 """Elements of the templates; any other one in the page was made by the text that came in."""
 
@@ -158,7 +158,7 @@ def test_long_output_is_folded_and_bounded(stored: StoredRun) -> None:
     assert len(markdown.render(seen).encode()) < 1_000_000
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(hostile)
 def test_page_stands_any_text(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -169,7 +169,7 @@ def test_page_stands_any_text(text: str) -> None:
     assert list(harmless(found)) == []
     assert MARK not in html
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", html)
-    assert set(found.tags) <= ORDINARY
+    assert [tag for tag in found.tags if not ORDINARY.fullmatch(tag)] == []
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,12 +8,14 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from results.base.events import Events
 from results.base.process import run
 from validate.guest.dbus import BUS, CALL, Address, BusError, Connection, decode, encode
 from validate.guest.wire import LIMIT, Reader, WireError, Writer
@@ -21,7 +23,8 @@ from validate.guest.wire import LIMIT, Reader, WireError, Writer
 CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>unix:path={socket}</listen><auth>EXTERNAL</auth><pidfile>{pid}</pidfile><fork/>
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow own="org.probe.Mine"/>
+<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/>
+<allow receive_type="method_return"/><allow receive_type="error"/><allow receive_type="signal"/><allow own="org.probe.Mine"/>
 <allow user="*"/></policy></busconfig>
 """
 
@@ -32,7 +35,7 @@ def bus(tmp_path: Path) -> Iterator[str]:
         pytest.skip("no dbus-daemon on this host; the machine has one in any case")
     path, pid = tmp_path / "bus", tmp_path / "pid"
     (tmp_path / "conf").write_text(CONFIGURATION.format(socket=path, pid=pid))
-    run(["dbus-daemon", f"--config-file={tmp_path / 'conf'}"])
+    run(["dbus-daemon", f"--config-file={tmp_path / 'conf'}"], events=Events())
     try:
         yield str(path)
     finally:
@@ -67,11 +70,15 @@ def test_no_answer_ends_by_the_clock(bus: str) -> None:
         connection.call(Address(silent.name, "/", "org.probe"), "Ping")
 
 
+def hang_up(listener: socket.socket) -> None:
+    listener.accept()[0].close()
+
+
 def test_a_bus_that_hangs_up(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "bus"))
         listener.listen(1)
-        threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True).start()
+        threading.Thread(target=hang_up, args=(listener,), daemon=True).start()
         with pytest.raises(ConnectionError):
             Connection(str(tmp_path / "bus"), seconds=2)
 
@@ -101,15 +108,11 @@ def test_strings_that_cannot_be_carried() -> None:
 
 @given(st.binary(min_size=16, max_size=200))
 def test_hostile_messages_end_in_an_error_or_a_message(data: bytes) -> None:
-    try:
+    with suppress(WireError):
         decode(b"l" + data[1:]).values()
-    except WireError:
-        pass
 
 
 @given(st.binary(max_size=200), st.sampled_from(["s", "as", "au", "b", "ay", "g", "sss"]))
 def test_hostile_bodies(data: bytes, signature: str) -> None:
-    try:
+    with suppress(WireError):
         Reader(data).values(signature)
-    except WireError:
-        pass

@@ -32,7 +32,11 @@ def finished() -> dict[str, float] | None:
 
 
 def phases(stamps: dict[str, float]) -> Raw:
-    """What each phase took. Without an initrd the kernel's phase ends with user space; without EFI, no firmware."""
+    """What each phase took; those that systemd does not know are missing.
+
+    An initrd without systemd in it counts to the kernel; firmware and loader tell their times only where the
+    loader has a clock that it trusts.
+    """
     initrd = stamps["InitRD"] or stamps["Userspace"]
     parts = {
         "boot.firmware": max(0.0, stamps["Firmware"] - stamps["Loader"]),
@@ -42,7 +46,7 @@ def phases(stamps: dict[str, float]) -> Raw:
         "boot.userspace": stamps["Finish"] - stamps["Userspace"],
         "boot.total": stamps["Firmware"] + stamps["Finish"],
     }
-    return {name: [round(value, 6)] for name, value in parts.items()}
+    return {name: [round(value, 6)] for name, value in parts.items() if value > 0}
 
 
 UNIT = ("Id", "InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic", "InactiveEnterTimestampMonotonic")

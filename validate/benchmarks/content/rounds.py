@@ -18,9 +18,9 @@ from validate.guest.probing import World
 
 Raw = dict[str, list[float]]
 TRUE = "/usr/bin/true"
-CALLS = 30
-EXECS = 30
-REQUESTS = 15
+CALLS = 20
+EXECS = 20
+REQUESTS = 10
 WARM_UP = 3
 """First calls of every connection, which are not counted."""
 

@@ -28,7 +28,7 @@ def unseen(name: str, title: str, attempt: str, key: str, control: str, act: Cal
         wanted = [line for line in lines if f'key="{key}"' in line and "type=SYSCALL" in line]
         note = "" if came else "; our own audit record did not reach the log either"
         if wanted:
-            return stopped(f"{attempt}: {done}", wanted[-1])
+            return stopped(f"{attempt}: {done}", audit.shortened(wanted[-1]))
         return worked(f"{attempt}: {done}", f"no record with key {key} among {len(lines)}{note}")
 
 

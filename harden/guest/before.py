@@ -1,0 +1,76 @@
+"""What has to hold before anything is touched: prerequisites, and proof that every file fits this machine."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+from harden.guest.manifest import Entry, Manifest
+from harden.guest.system import RefusedError, proc_sys, run, say
+
+LEAST_SYSTEMD = 245
+MEMORY_WANTED = 4 << 30
+"""Bytes that the product's documentation recommends; less is told, not refused."""
+ROOM_NEEDED = 16 << 20
+"""Bytes below /var/lib: the former state, and what the files need."""
+UNIT_FOLDERS = ("/usr/lib/systemd/system", "/lib/systemd/system", "/etc/systemd/system")
+TOOLS = (("apparmor_parser", "apparmor"), ("augenrules", "auditd"), ("auditctl", "auditd"))
+
+
+def _lacking(manifest: Manifest) -> Iterator[str]:
+    version = re.match(r"systemd (\d+)", run("systemctl", "--version").stdout)
+    if not version or int(version[1]) < LEAST_SYSTEMD:
+        yield f"systemd {LEAST_SYSTEMD} or newer"
+    switch = Path("/sys/module/apparmor/parameters/enabled")
+    if not switch.exists() or switch.read_text(encoding="ascii").strip() != "Y":
+        yield "AppArmor in the kernel (boot with apparmor=1)"
+    for program, package in TOOLS:
+        if not shutil.which(program):
+            yield f"{program} (package {package})"
+    for unit in (*manifest.units, *manifest.templates):
+        if not any(Path(folder, unit).exists() for folder in UNIT_FOLDERS):
+            yield f"the product: {unit} is not installed"
+    for user in manifest.accounts:
+        try:
+            pwd.getpwnam(user)
+        except KeyError:
+            yield f"the product: there is no account {user}"
+    if shutil.disk_usage("/var/lib").free < ROOM_NEEDED:
+        yield f"{ROOM_NEEDED >> 20} MiB of room below /var/lib"
+
+
+def prerequisites(manifest: Manifest) -> None:
+    """Raises `RefusedError` that lists everything that is missing."""
+    lacking = list(_lacking(manifest))
+    if lacking:
+        raise RefusedError("prerequisites are missing: " + "; ".join(lacking))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if memory < MEMORY_WANTED:
+        say(f"note: {memory / 2**30:.1f} GiB of memory; {MEMORY_WANTED >> 30} GiB are recommended")
+
+
+def _wrong(manifest: Manifest, entry: Entry) -> Iterator[str]:
+    """What is wrong with one file, as far as can be told before it is in force."""
+    content = manifest.content(entry)
+    if entry.path.is_relative_to("/etc/apparmor.d"):
+        done = run("apparmor_parser", "--skip-kernel-load", "--skip-cache", str(manifest.source(entry)), check=False)
+        if done.returncode:
+            yield f"{entry.path}: {done.stdout.strip()}"
+    elif entry.path.is_relative_to("/usr/share/dbus-1/system.d"):
+        try:
+            ET.fromstring(content)  # noqa: S314 - our own file, of a proven digest
+        except ET.ParseError as error:
+            yield f"{entry.path}: {error}"
+
+
+def validate(manifest: Manifest) -> None:
+    """Raises `RefusedError` that lists everything that does not fit this machine."""
+    wrong = [complaint for entry in manifest.hardening for complaint in _wrong(manifest, entry)]
+    wrong += [f"this kernel has no {name}" for name in manifest.sysctl_names() if not proc_sys(name).exists()]
+    if wrong:
+        raise RefusedError("the hardening does not fit this machine: " + "; ".join(wrong))

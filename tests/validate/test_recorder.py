@@ -1,0 +1,46 @@
+"""run.json tells the truth about how a run ended, whatever that was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from results.base.events import Events
+from results.records import Verdict
+from results.store import create, load_run
+from validate.recorder import Recorder
+
+
+def test_a_run_says_that_it_was_killed_until_it_says_otherwise(tmp_path: Path) -> None:
+    folder = create(tmp_path, "debian-trixie", "reference")
+    assert load_run(folder.path).record.verdict is Verdict.KILLED
+    assert not load_run(folder.path).record.complete
+
+
+def test_steps_are_kept_with_their_seconds_and_failures(tmp_path: Path) -> None:
+    folder = create(tmp_path, "debian-trixie", "reference")
+    recorder = Recorder()
+    events = Events(recorder)
+    with events.step("first"):
+        pass
+
+    def second() -> None:
+        with events.step("second"):
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        second()
+    recorder.finish(folder, Verdict.NONE, ("it broke",), 3, "no")
+    record = load_run(folder.path).record
+    assert [(step.name, step.failed) for step in record.steps] == [("first", False), ("second", True)]
+    assert all(step.started.endswith("Z") for step in record.steps)
+    assert (record.verdict, record.complete, record.exit_code) == (Verdict.NONE, False, 3)
+
+
+def test_a_verdict_makes_a_run_complete(tmp_path: Path) -> None:
+    folder = create(tmp_path, "debian-trixie", "reference")
+    record = Recorder().finish(folder, Verdict.FAIL, ("a control",), 1)
+    assert record.complete
+    assert record.peak_memory > 1 << 20
+    assert load_run(folder.path).record == record
