@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from harden.catalogue import Catalogue
 from harden.check import Check
 from harden.control import Control, Expectation
@@ -41,9 +39,3 @@ def checks(catalogue: Catalogue, product: Product) -> tuple[Check, ...]:
             expectations += one.control.checks
             by_control[one.id] = [_check(one.control, each, layer.remediation) for each in expectations]
     return tuple(check for control in catalogue.controls for check in by_control[control.id])
-
-
-def asked_paths(found: Iterable[Check]) -> tuple[str, ...]:
-    """Paths that the collector has to look at, so that these checks can be judged; a glob asks for its folder."""
-    paths = {check.fact[1] for check in found if check.fact[0] == "files"}
-    return tuple(sorted(path.rpartition("/")[0] if "*" in path else path for path in paths))

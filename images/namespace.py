@@ -106,16 +106,22 @@ def _write_maps(pid: int) -> None:
             raise OSError(0, f"new{kind}map refused the ids that /etc/sub{kind} names")
 
 
-def _arrange(binds: Mapping[str, str]) -> None:
+def _open(binds: Mapping[str, str]) -> dict[str, int]:
+    """Open the folders while we still are who may reach them."""
+    return {name: os.open(folder, os.O_PATH | os.O_DIRECTORY) for name, folder in binds.items()}
+
+
+def _arrange(opened: Mapping[str, int]) -> None:
     """Hide the host's /tmp behind an empty one that holds only the folders of the job."""
     _mount("none", "/", None, MS_REC | MS_PRIVATE)
-    opened = {name: os.open(folder, os.O_PATH | os.O_DIRECTORY) for name, folder in binds.items()}
     _mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777")  # noqa: S108 - of this namespace only
     for name, descriptor in opened.items():
         target = f"/tmp/{name}"  # noqa: S108
         Path(target).mkdir()
-        _mount(f"/proc/self/fd/{descriptor}", target, None, MS_BIND)
+        os.fchdir(descriptor)
+        _mount(".", target, None, MS_BIND)
         os.close(descriptor)
+    os.chdir("/")
 
 
 def _become_init(job: Job, alive: int) -> NoReturn:
@@ -144,16 +150,17 @@ def _inside(job: Job, ready: int, go: int, parent: int) -> int:
     privileged = os.geteuid() == 0
     if privileged:  # while still the host's root, which reaches folders that nobody else may
         _unshare(NEW_MOUNTS)
-        _arrange(job.binds)
+        _arrange(_open(job.binds))
     _unshare(everything)
     os.write(ready, b"r")
     if os.read(go, 1) != b"g":
         return NOT_POSSIBLE
-    if not privileged:
-        _arrange(job.binds)
+    opened = {} if privileged else _open(job.binds)
     os.setgroups([])
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
+    if not privileged:
+        _arrange(opened)
     _die_with_parent(parent)
     alive, held = os.pipe()
     init = os.fork()

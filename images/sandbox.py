@@ -18,6 +18,7 @@ from results.base.process import Completed, run
 NAMESPACE = Path(__file__).with_name("namespace.py")
 NOT_POSSIBLE = 125
 STEP_SECONDS = 1800.0
+EVIDENCE_LINES = 12
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 NAMESPACE_HINT = (
@@ -92,10 +93,12 @@ def explain(done: Completed, step: str) -> PipelineError:
     """The error for a step that failed: what, and what to do, as far as its output tells."""
     text = done.stderr.decode(errors="backslashreplace") + done.text
     found = next((symptom for symptom in SYMPTOMS if re.search(symptom.pattern, text)), None)
+    # apt says what is unmet on one stream, and that something is on the other
+    evidence = "\n".join([*done.text.splitlines()[-EVIDENCE_LINES:], done.tail] if done.stderr.strip() else [done.tail])
     if found is None:
-        return InfrastructureError(f"{step}: exit status {done.status}", "see the lines above", evidence=done.tail)
+        return InfrastructureError(f"{step}: exit status {done.status}", "see the lines above", evidence=evidence)
     kind = UsageError if found.usage else InfrastructureError
-    return kind(f"{step}: {found.what}", found.hint, evidence=done.tail)
+    return kind(f"{step}: {found.what}", found.hint, evidence=evidence)
 
 
 def run_step(

@@ -41,9 +41,10 @@ cd /
 umount -l /mnt
 exec "$@"
 ENTER
+# The host's apt fetches, as the tree's may lack what the mirror's scheme needs; it takes no other setting of the host's.
 cat >fetch.conf <<CONF
 Dir "$root";
-Dir::Etc::Parts "/nonexistent";
+Dir::Etc::Parts "/tmp/work/boot";
 APT::Architecture "amd64";
 APT::Install-Recommends "false";
 Debug::NoLocking "true";

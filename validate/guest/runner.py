@@ -1,4 +1,4 @@
-"""Runs probes in their order: those in the open one by one, those of one sandbox together. Standard library only."""
+"""Runs probes in their order: those in the open one by one, those of sandboxes together. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from validate.guest.probing import REGISTRY, World, run_one
 
 
 def run(world: World, names: Sequence[str], prelude: str, modules: Sequence[str]) -> list[dict[str, Any]]:
-    """One plain record a probe, in the order of `names`; neighbours with the same sandbox share one transient unit."""
+    """One plain record a probe, in the order of `names`; neighbours with sandboxes run side by side."""
     with suppress(OSError):
         world = world._replace(host=web.own_address())
     answers: list[dict[str, Any]] = []
-    for key, group in groupby(names, key=lambda name: REGISTRY[name].sandbox):
-        if key:
-            answers += sandbox.run_group(world, key, list(group), prelude, modules)
-        else:
+    for confined, group in groupby(names, key=lambda name: bool(REGISTRY[name].sandbox)):
+        if not confined:
             answers += [run_one(world, REGISTRY[name]) for name in group]
+            continue
+        order = list(group)
+        by_unit: dict[str, list[str]] = {}
+        for name in order:
+            by_unit.setdefault(REGISTRY[name].sandbox, []).append(name)
+        found = sandbox.run_all(world, by_unit, prelude, modules)
+        answers += [found[name] for name in order if name in found]
     return answers

@@ -17,9 +17,9 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from validate.guest import system
 from validate.guest.identity import Ended
@@ -61,8 +61,16 @@ AppArmorProfile=
 PROPERTIES = ("FragmentPath", "DropInPaths", "AppArmorProfile", "NoExecPaths", "ExecPaths", "RootDirectory")
 
 
-def transient(world: World, key: str, source: str, seconds: float) -> tuple[str, str, list[str]]:
-    """Write the unit's twin under /run; its name, the file of its answer, and notes on what could not be the same."""
+class Twin(NamedTuple):
+    """A transient unit: its name, the file of its answer, and notes on what could not be the same."""
+
+    name: str
+    answer: str
+    notes: list[str]
+
+
+def transient(world: World, key: str, source: str, seconds: float) -> Twin:
+    """Write the twin of unit `key` under /run."""
     original = world.unit(key)
     facts = system.show([original], PROPERTIES)[0]
     instance = "@" + original.split("@", 1)[1].rsplit(".", 1)[0] if "@" in original else ""
@@ -88,7 +96,7 @@ def transient(world: World, key: str, source: str, seconds: float) -> tuple[str,
     )
     with open(f"{folder}/{LAST_DROPIN}", "w", encoding="utf-8") as file:  # noqa: PTH123
         file.write(text)
-    return name, answer, notes
+    return Twin(name, answer, notes)
 
 
 def copy(source: str, target: str) -> None:
@@ -97,39 +105,29 @@ def copy(source: str, target: str) -> None:
         file.writelines(line for line in original if not line.lstrip().startswith(b"BusName="))
 
 
-def run_inside(world: World, key: str, source: str, *, seconds: float) -> list[dict[str, Any]]:
-    """Run the script inside the twin of unit `key`; what it wrote, as JSON. Raises `OSError` with why it could not."""
-    name, answer, notes = transient(world, key, source, seconds)
+def answer_of(twin: Twin) -> list[dict[str, Any]]:
+    """What a twin that is over has written. Raises `OSError` with why there is nothing."""
     try:
-        system.command("systemctl", "daemon-reload", seconds=seconds, check=True)
-        system.command("systemctl", "start", name, seconds=seconds, check=True)
-        wanted = ("inactive", "failed")
-
-        def over() -> bool:
-            return system.show([name], ["ActiveState"])[0].get("ActiveState") in wanted
-
-        system.until(over, seconds=seconds, every=0.3)
-        try:
-            found = json.loads(system.read(answer, 1 << 20))
-        except (OSError, ValueError):
-            state = system.show([name], ["Result", "ExecMainStatus", "StatusErrno"])
-            said = system.read(f"{answer}.error", 2000) if os.path.exists(f"{answer}.error") else ""  # noqa: PTH110
-            raise OSError(f"{name} gave no answer: {state} {said[-300:]}") from None
+        found = json.loads(system.read(twin.answer, 1 << 20))
         for one in found:
-            one["evidence"] = bounded([*notes, *one["evidence"]])
+            one["evidence"] = bounded([*twin.notes, *one["evidence"]])
         return list(found)
-    finally:
-        take_away(name)
+    except (OSError, ValueError, KeyError, TypeError):
+        state = system.show([twin.name], ["ActiveState", "Result", "ExecMainStatus"])
+        said = system.read(f"{twin.answer}.error", 2000) if os.path.exists(f"{twin.answer}.error") else ""  # noqa: PTH110
+        raise OSError(f"{twin.name} gave no answer: {state} {said[-300:]}") from None
 
 
-def take_away(name: str) -> None:
-    """Remove the twin again, whatever state it is in."""
-    stem = name.split("@", 1)[0] + "@.service" if "@" in name else name
-    system.command("systemctl", "kill", "--signal=SIGKILL", name)
-    with suppress(OSError):
-        os.unlink(f"{FOLDER}/{stem}")  # noqa: PTH108
-    shutil.rmtree(f"{FOLDER}/{stem}.d", ignore_errors=True)
-    system.command("systemctl", "reset-failed", name)
+def take_away(twins: Sequence[Twin]) -> None:
+    """Remove the twins again, whatever state they are in."""
+    names = [twin.name for twin in twins]
+    system.command("systemctl", "kill", "--signal=SIGKILL", *names)
+    for name in names:
+        stem = name.split("@", 1)[0] + "@.service" if "@" in name else name
+        with suppress(OSError):
+            os.unlink(f"{FOLDER}/{stem}")  # noqa: PTH108
+        shutil.rmtree(f"{FOLDER}/{stem}.d", ignore_errors=True)
+    system.command("systemctl", "reset-failed", *names)
     system.command("systemctl", "daemon-reload")
 
 
@@ -230,13 +228,41 @@ def loaded(profile: str) -> str:
     return profile if any(line.rsplit(" (", 1)[0] == profile for line in known.splitlines()) else ""
 
 
-def run_group(
-    world: World, key: str, names: Sequence[str], prelude: str, modules: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Run the named probes in the sandbox of unit `key`. A twin that does not come up breaks each of them, in words."""
-    seconds = world.patience(30 + sum(REGISTRY[name].seconds for name in names) / 4)
-    profile = loaded(str(world.product["units"][key]["apparmor"]))
+def run_all(
+    world: World, groups: dict[str, list[str]], prelude: str, modules: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Run probes in the sandboxes of their units, all twins side by side; records by probe.
+
+    A twin that does not come up breaks each of its probes, in words.
+    """
+    seconds = world.patience(40 + sum(REGISTRY[name].seconds for names in groups.values() for name in names) / 4)
+    twins: dict[str, Twin] = {}
+    answers: dict[str, dict[str, Any]] = {}
     try:
-        return run_inside(world, key, script(world, prelude, modules, names, profile), seconds=seconds)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return [record(name, Ended(None, f"no sandbox: {error}", 0.0), 0.0) for name in names]
+        for key, names in groups.items():
+            profile = loaded(str(world.product["units"][key]["apparmor"]))
+            twins[key] = transient(world, key, script(world, prelude, modules, names, profile), seconds)
+        system.command("systemctl", "daemon-reload", seconds=seconds, check=True)
+        system.command("systemctl", "start", *(twin.name for twin in twins.values()), seconds=seconds)
+        system.until(lambda: over(twins.values()), seconds=seconds, every=0.3)
+    except (OSError, LookupError, subprocess.TimeoutExpired) as error:
+        answers = broken(groups, f"{type(error).__name__}: {error}")
+    for key, twin in twins.items():
+        try:
+            answers.update({one["id"]: one for one in answer_of(twin)})
+        except OSError as error:
+            answers = {**broken({key: groups[key]}, str(error)), **answers}
+    take_away(list(twins.values()))
+    return answers
+
+
+def over(twins: Iterable[Twin]) -> bool:
+    """Whether none of the twins runs any more."""
+    states = system.show([twin.name for twin in twins], ["ActiveState"])
+    return all(one.get("ActiveState") in ("inactive", "failed") for one in states)
+
+
+def broken(groups: dict[str, list[str]], why: str) -> dict[str, dict[str, Any]]:
+    """Records for probes that could not be tried."""
+    names = [name for group in groups.values() for name in group]
+    return {name: record(name, Ended(None, f"no sandbox: {why}", 0.0), 0.0) for name in names}

@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ from typing import Literal
 from results.base.deadline import Deadline
 from results.base.errors import InfrastructureError
 from results.base.events import Events
-from results.base.process import which
+from results.base.process import run, which
 from validate.machine import launch
 from validate.machine.firmware import firmware
 from validate.machine.qemu import PROGRAM, AcceleratorName, Hardware, accelerator_arguments, bare_arguments
@@ -33,6 +35,14 @@ TOKEN = b"BdsDxe"
 PROOF_SECONDS = 8.0
 """A working KVM needs one or two."""
 
+SAFE_SMP = (8, 1)
+"""QEMU before 8.1 may run stale translations of code that the guest patches while another of its CPUs runs it.
+Linux does that all the time (static keys, tracepoints, BPF): the guest dies of `Oops: int3`, the oftener the busier
+the host is. Debian 12 has 7.2."""
+
+DOUBT = 3600.0
+"""Seconds for which a proof that failed is not tried again."""
+
 TCG_SCALE = 6.0
 """How much longer everything may take under emulation."""
 
@@ -44,6 +54,8 @@ class Accelerator:
     name: AcceleratorName
     reason: str
     time_scale: float
+    most_cpus: int = 8
+    """More than this many CPUs do a guest no good here."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +68,17 @@ class Proof:
 
 def choose(requested: str = "auto", *, events: Events) -> Accelerator:
     """Choose as asked. Raises `InfrastructureError` when `kvm` was insisted on and is not proved."""
-    chosen = decide(requested, lambda: proved(events))
+    chosen = decide(requested, lambda: proved(events), lambda: qemu_version(events))
     events.emit("note", f"accelerator: {chosen.name} ({chosen.reason})")
     return chosen
 
 
-def decide(requested: str, proof: Callable[[], Proof]) -> Accelerator:
-    """Decide; `proof` is asked only where it matters."""
+def decide(
+    requested: str, proof: Callable[[], Proof], version: Callable[[], tuple[int, int]] = lambda: SAFE_SMP
+) -> Accelerator:
+    """Decide; `proof` and QEMU's `version` are asked for only where they matter."""
     if requested == "tcg":
-        return Accelerator("tcg", "asked for", TCG_SCALE)
+        return emulated("asked for", version())
     seen = proof()
     if seen.works:
         return Accelerator("kvm", seen.reason, 1.0)
@@ -72,7 +86,22 @@ def decide(requested: str, proof: Callable[[], Proof]) -> Accelerator:
         raise InfrastructureError(
             f"--accel kvm: KVM does not work here: {seen.reason}", "--accel auto or tcg go on without it"
         )
-    return Accelerator("tcg", seen.reason, TCG_SCALE)
+    return emulated(seen.reason, version())
+
+
+def emulated(reason: str, version: tuple[int, int]) -> Accelerator:
+    """TCG; with one CPU where QEMU is too old for more."""
+    if version >= SAFE_SMP:
+        return Accelerator("tcg", reason, TCG_SCALE)
+    number = ".".join(str(part) for part in version)
+    return Accelerator("tcg", f"{reason}; one CPU, because QEMU {number} crashes guests with more", TCG_SCALE, 1)
+
+
+def qemu_version(events: Events) -> tuple[int, int]:
+    """Major and minor number; (0, 0) when QEMU does not say."""
+    said = run([PROGRAM, "--version"], events=events, timeout=30, hint="run `nox -s doctor -- --fix`").text
+    found = re.search(r"version (\d+)\.(\d+)", said)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def proved(events: Events, device: Path = launch.KVM) -> Proof:
@@ -157,12 +186,17 @@ def _cache_file() -> Path:
 
 
 def recall(cache: Path, key: str) -> Proof | None:
-    """An earlier proof under the same key, or None; whatever else the file says is as good as none."""
+    """An earlier proof under the same key, or None; whatever else the file says is as good as none.
+
+    That it works is good until the host's next boot; that it does not is looked at again after `DOUBT` seconds,
+    for the host may only have been too busy.
+    """
     with contextlib.suppress(OSError, ValueError, RecursionError):
         data = json.loads(cache.read_bytes())
         if isinstance(data, dict) and data.get("key") == key and cache.stat().st_uid == os.geteuid():
             works, reason = data.get("works"), data.get("reason")
-            if isinstance(works, bool) and isinstance(reason, str):
+            age = time.time() - cache.stat().st_mtime
+            if isinstance(works, bool) and isinstance(reason, str) and (works or 0 <= age < DOUBT):
                 return Proof(works, reason)
     return None
 

@@ -295,7 +295,7 @@ def machine(
     """
     before = _identity(image.path)
     with ExitStack() as stack:
-        made = Machine(name, settings, stack, folder, events)
+        made = Machine(name, settings.fitted(), stack, folder, events)
         stack.callback(made.stop)
         try:
             made.start(image)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Mapping
@@ -15,6 +16,9 @@ from qemu.qmp import ExecuteError, QMPClient, QMPError
 from results.base.errors import InfrastructureError
 
 T = TypeVar("T")
+
+logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())
+logging.getLogger("qemu.qmp").propagate = False  # QEMU's end is no news to a person: the machine tells of it
 
 EVENTS = ("RESET", "SHUTDOWN", "GUEST_PANICKED", "STOP", "RESUME")
 JOB_WAIT = 0.05

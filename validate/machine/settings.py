@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from validate.machine.accelerator import Accelerator
@@ -61,11 +61,16 @@ class MachineSettings:
     keep: bool = False
     """Keep the overlay disk of a machine whose use ended with an error, beside its console log."""
 
+    def fitted(self) -> MachineSettings:
+        """The same with no more CPUs than the accelerator, or a deterministic clock, allows."""
+        most = 1 if self.deterministic else self.accelerator.most_cpus
+        return replace(self, cpus=min(self.cpus, most))
+
     @property
     def hardware(self) -> Hardware:
         """What the guest sees."""
-        cpus = 1 if self.deterministic else self.cpus
-        return Hardware(self.accelerator.name, cpus=cpus, memory=self.memory, deterministic=self.deterministic)
+        fitted = self.fitted()
+        return Hardware(self.accelerator.name, cpus=fitted.cpus, memory=self.memory, deterministic=self.deterministic)
 
     @property
     def arguments(self) -> tuple[str, ...]:

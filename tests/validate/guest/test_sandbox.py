@@ -48,9 +48,15 @@ def test_a_twin_that_does_not_come_up_breaks_its_probes(places: Path, monkeypatc
     monkeypatch.setattr(system, "command", refuse)
     monkeypatch.setattr(sandbox, "take_away", lambda _: None)
     monkeypatch.setattr(sandbox, "REGISTRY", {"a": type("S", (), {"seconds": 1})()})
-    (answer,) = sandbox.run_group(WORLD, "monitor", ["a"], "", ())
+    answer = sandbox.run_all(WORLD, {"monitor": ["a"]}, "", ())["a"]
     assert answer["succeeded"] is None
     assert "no systemd here" in answer["message"]
+
+
+def test_an_answer_is_taken_with_its_notes(tmp_path: Path) -> None:
+    (tmp_path / "answer").write_text('[{"id": "a", "evidence": ["seen"]}]')
+    twin = sandbox.Twin("x.service", str(tmp_path / "answer"), ["note"])
+    assert sandbox.answer_of(twin) == [{"id": "a", "evidence": ["note", "seen"]}]
 
 
 def test_profiles_are_looked_up_by_whole_name(monkeypatch: pytest.MonkeyPatch) -> None:

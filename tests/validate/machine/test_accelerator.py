@@ -11,6 +11,7 @@ from results.base.errors import InfrastructureError
 from results.base.events import Events
 from validate.machine import accelerator
 from validate.machine.accelerator import Proof, choose, decide, proved, recall, remember
+from validate.machine.settings import MachineSettings
 
 WORKS = Proof(works=True, reason="/dev/kvm ran a guest")
 HANGS = Proof(works=False, reason="/dev/kvm: a guest did not get past its firmware within 8 s")
@@ -29,6 +30,15 @@ def test_auto_takes_kvm_only_when_proved() -> None:
     fallen = decide("auto", lambda: HANGS)
     assert (fallen.name, fallen.reason) == ("tcg", HANGS.reason)
     assert fallen.time_scale > decide("auto", lambda: WORKS).time_scale == 1
+
+
+def test_an_old_qemu_emulates_one_cpu_only() -> None:
+    old = decide("auto", lambda: HANGS, lambda: (7, 2))
+    assert (old.most_cpus, MachineSettings(old).fitted().cpus) == (1, 1)
+    assert old.reason == f"{HANGS.reason}; one CPU, because QEMU 7.2 crashes guests with more"
+    assert MachineSettings(decide("tcg", never, lambda: (10, 0))).fitted().cpus == 2
+    assert MachineSettings(decide("auto", lambda: WORKS, lambda: (7, 2))).fitted().cpus == 2
+    assert MachineSettings(decide("auto", lambda: WORKS), deterministic=True).hardware.cpus == 1
 
 
 def test_kvm_insists() -> None:
@@ -69,6 +79,10 @@ def test_the_cache_is_private_and_never_trusted_blindly(tmp_path: Path) -> None:
     assert cache.stat().st_mode & 0o077 == 0
     assert recall(cache, "key") == WORKS
     assert recall(cache, "other") is None
+    remember(cache, "key", HANGS)
+    assert recall(cache, "key") == HANGS
+    os.utime(cache, (1, 1))
+    assert recall(cache, "key") is None
     for hostile in (b"", b"[]", b'{"key": "key", "works": "yes", "reason": 1}', b"[" * 100_000, b"\xff"):
         cache.write_bytes(hostile)
         assert recall(cache, "key") is None
@@ -77,5 +91,6 @@ def test_the_cache_is_private_and_never_trusted_blindly(tmp_path: Path) -> None:
 def test_the_choice_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(accelerator, "proved", lambda _: HANGS)
+    monkeypatch.setattr(accelerator, "qemu_version", lambda _: (10, 0))
     choose("auto", events=Events(lambda event: told.append(event.text)))
-    assert told == [f"accelerator: tcg ({HANGS.reason})"]
+    assert told[-1:] == [f"accelerator: tcg ({HANGS.reason})"]

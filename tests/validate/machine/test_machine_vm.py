@@ -213,7 +213,7 @@ def test_a_disk_without_a_system(accelerator: Accelerator, tmp_path: Path) -> No
     assert "nothing to boot" in error.what
 
 
-def test_an_image_that_changes_meanwhile(accelerator: Accelerator, tmp_path: Path) -> None:
+def test_a_missing_image(accelerator: Accelerator, tmp_path: Path) -> None:
     with (
         pytest.raises(InfrastructureError, match="No such file"),
         machine(
