@@ -41,7 +41,11 @@ class Symptom:
 # The first that fits counts.
 SYMPTOMS = (
     Symptom("E: namespaces:", "there are no namespaces to build in", NAMESPACE_HINT),
-    Symptom("No space left on device|Disk quota exceeded|File size limit exceeded", "the disk is full", FULL_HINT),
+    Symptom(
+        "No space left on device|Disk quota exceeded|File too large|File size limit exceeded",
+        "the disk is full",
+        FULL_HINT,
+    ),
     Symptom(
         r"NO_PUBKEY|is not signed|EXPKEYSIG|BADSIG|The following signatures",
         "the mirror's signature does not hold",

@@ -85,16 +85,16 @@ def _healthy(manifest: Manifest, instances: list[str]) -> None:
         time.sleep(1)
 
 
-def activate(manifest: Manifest) -> None:
+def activate(manifest: Manifest, instances: list[str]) -> None:
     """Everything that a running machine can take up now. Raises `BrokenError`."""
-    instances = running(manifest)
     for entry in manifest.under("/etc/apparmor.d"):
         run("apparmor_parser", "--replace", str(entry.path))
-    for entry in manifest.under("/etc/sysctl.d"):
-        run("sysctl", "--quiet", "--load", str(entry.path))
     run("systemctl", "stop", *instances, *manifest.units)
     # While the daemon is down, files that it made as root get the owner that it has from now on.
     run("systemd-tmpfiles", "--create", *(str(entry.path) for entry in manifest.under("/etc/tmpfiles.d")))
     settle(manifest, instances)
     _healthy(manifest, instances)
-    _load_audit_rules(manifest)  # last: nothing after it can fail, and locked rules stay until the next boot
+    # Last, for some of these settings, and then the audit rules, are locked until the next boot.
+    for entry in manifest.under("/etc/sysctl.d"):
+        run("sysctl", "--quiet", "--load", str(entry.path))
+    _load_audit_rules(manifest)

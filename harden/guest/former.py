@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from harden.guest.activate import running, settle
+from harden.guest.activate import settle
 from harden.guest.manifest import LOADER_ENTRIES, STATE, Manifest
 from harden.guest.system import proc_sys, run, say, write
 
@@ -81,10 +81,12 @@ def _restore_settings(settings: dict[str, str]) -> None:
             say(f"{name} goes back to {value!r} with the next boot: the kernel has locked it")
 
 
-def restore(manifest: Manifest) -> None:
-    """The former state again, as far as a running kernel gives it back; the rest comes with the next boot."""
+def restore(manifest: Manifest, instances: list[str]) -> None:
+    """The former state again, as far as a running kernel gives it back; the rest comes with the next boot.
+
+    `instances` of the product's templates are running again at the end.
+    """
     former: dict[str, Any] = json.loads((STATE / "former.json").read_text(encoding="utf-8"))
-    instances = running(manifest)
     run("systemctl", "stop", *instances, *manifest.units, check=False)
     for entry in manifest.under("/etc/apparmor.d"):
         if entry.path.exists():

@@ -19,7 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "lib"))
 
-from harden.guest.activate import activate, profiles_enforced, write_all  # noqa: E402 - the bundle's own modules
+from harden.guest.activate import activate, profiles_enforced, running, write_all  # noqa: E402 - the bundle's own modules
 from harden.guest.before import prerequisites, validate  # noqa: E402
 from harden.guest.former import COMPLETE, back_up, restore  # noqa: E402
 from harden.guest.manifest import Manifest, load  # noqa: E402
@@ -43,13 +43,14 @@ def apply(manifest: Manifest) -> int:
         back_up(manifest)
     except OSError as error:
         raise RefusedError(f"the former state cannot be kept: {error}") from error
+    instances = running(manifest)
     try:
         changed = write_all(manifest)
         if changed or not profiles_enforced(manifest):
-            activate(manifest)
+            activate(manifest, instances)
     except BaseException as error:  # noqa: BLE001 - Ctrl-C halfway is to be undone too
         complain(f"failed: {error!r}; the former state is being restored")
-        restore(manifest)
+        restore(manifest, instances)
         complain("restored: this machine is as it was before")
         return 1
     say(f"hardened: {changed} of {len(manifest.files)} files written; reboot to bring all of it into force")
@@ -76,7 +77,7 @@ def revert(manifest: Manifest) -> int:
     """The former state again."""
     if not COMPLETE.exists():
         raise RefusedError("nothing has been applied here")
-    restore(manifest)
+    restore(manifest, running(manifest))
     say("reverted; reboot to take the kernel's command line and its locked settings back too")
     return 0
 

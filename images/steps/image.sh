@@ -50,7 +50,7 @@ APT::Install-Recommends "false";
 Debug::NoLocking "true";
 CONF
 cat apt.conf >>fetch.conf
-APT_CONFIG=/tmp/work/fetch.conf apt-get -qq -y --download-only install "$root"/tmp/workload/*.deb
+APT_CONFIG=/tmp/work/fetch.conf apt-get -q -y --download-only install "$root"/tmp/workload/*.deb
 find "$root/var/cache/apt/archives" -name '*.deb' -exec cp -t packages {} +
 chmod -R a+rX packages
 unshare --mount --net --uts sh enter.sh sh -eu -c '

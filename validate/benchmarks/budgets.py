@@ -9,7 +9,7 @@ from harden.product import Product
 from results.base.errors import UsageError
 from results.base.strict import load_yaml
 from results.records import Budget
-from validate.benchmarks.measures import BOOT, definitions
+from validate.benchmarks.measures import BOOT, OPTIONAL, definitions
 
 BUDGETS = Path(__file__).with_name("budgets.yaml")
 
@@ -17,6 +17,11 @@ BUDGETS = Path(__file__).with_name("budgets.yaml")
 def measure_names(product: Product) -> frozenset[str]:
     """Names of all measures that a run takes."""
     return frozenset(one.name for one in (*BOOT, *definitions(product)))
+
+
+def required_measures(product: Product) -> frozenset[str]:
+    """Names of those that no run may lack: all but the boot phases that not every boot loader tells of."""
+    return measure_names(product) - frozenset(OPTIONAL)
 
 
 def load_budgets(product: Product, path: Path = BUDGETS) -> Mapping[str, Budget]:

@@ -127,6 +127,7 @@ def take_away(twins: Sequence[Twin]) -> None:
         with suppress(OSError):
             os.unlink(f"{FOLDER}/{stem}")  # noqa: PTH108
         shutil.rmtree(f"{FOLDER}/{stem}.d", ignore_errors=True)
+    shutil.rmtree(ANSWERS, ignore_errors=True)
     system.command("systemctl", "reset-failed", *names)
     system.command("systemctl", "daemon-reload")
 

@@ -224,7 +224,7 @@ class Machine:
             timeout=TRY * self.accelerator.time_scale,
             banner=patience,
         )
-        return Session(transport, f"machine {self.name}", self._events)
+        return Session(transport, f"machine {self.name}", self._events, time_scale=self.accelerator.time_scale)
 
     def _wait(self, context: str) -> Wait:
         return Wait(context, self.settings.patience, self._signals, self._attempt, self.console_tail)

@@ -22,6 +22,11 @@ HEAD = 2000
 """Bytes of each stream that the transcript keeps."""
 
 CHUNK = 1 << 16
+
+COMMAND_SECONDS = 60.0
+SCRIPT_SECONDS = 120.0
+"""What a command or a script may take with KVM where the caller does not say."""
+
 PUT = 'umask 077; cat > "$1.part" && chmod "$2" "$1.part" && mv -f "$1.part" "$1"'
 
 
@@ -71,8 +76,12 @@ class _Stream(threading.Thread):
 class Session:
     """One SSH connection to one machine, used again for every command; commands run one at a time or side by side."""
 
-    def __init__(self, transport: paramiko.Transport, name: str, events: Events) -> None:
-        """Take over an authenticated connection; `name` is how errors call the machine."""
+    def __init__(self, transport: paramiko.Transport, name: str, events: Events, *, time_scale: float = 1.0) -> None:
+        """Take over an authenticated connection; `name` is how errors call the machine.
+
+        `time_scale` stretches the time limits that a caller leaves to us.
+        """
+        self._time_scale = time_scale
         self._transport = transport
         self._name = name
         self._events = events
@@ -114,18 +123,20 @@ class Session:
         argv: Sequence[str],
         *,
         stdin: bytes = b"",
-        timeout: float = 60,
+        timeout: float | None = None,
         check: bool = True,
         limit: int = 64 << 20,
     ) -> Reply:
         """Run `argv` in the machine and return what it said.
 
-        `timeout` is in seconds, `limit` in bytes for each stream. Raises `InfrastructureError` when the
-        connection drops, the time is up, or (with `check`) the status is not 0.
+        `timeout` is in seconds (by default 60 times the machine's scale), `limit` in bytes for each stream.
+        Raises `InfrastructureError` when the connection drops, the time is up, or (with `check`) the status is
+        not 0.
         """
         words = shlex.join(argv)
+        seconds = COMMAND_SECONDS * self._time_scale if timeout is None else timeout
         try:
-            reply = self._exchange(tuple(argv), words, stdin, Deadline.after(timeout, self._short(words)), limit)
+            reply = self._exchange(tuple(argv), words, stdin, Deadline.after(seconds, self._short(words)), limit)
         except InfrastructureError as error:
             self._events.emit("command", words, where=self._name, argv=list(argv), status=None, error=error.what)
             raise
@@ -152,7 +163,7 @@ class Session:
         argument: object = None,
         *,
         modules: Mapping[str, str] | None = None,
-        timeout: float = 120,
+        timeout: float | None = None,
         limit: int = 64 << 20,
     ) -> Any:
         """Run a script of the standard library in the machine; nothing is written to its disk.
@@ -161,6 +172,7 @@ class Session:
         can be imported by it. Raises `InfrastructureError`, with the end of the script's traceback.
         """
         task = guestscript.task(source, argument, modules or {})
+        timeout = SCRIPT_SECONDS * self._time_scale if timeout is None else timeout
         reply = self.run(guestscript.ARGV, stdin=task, timeout=timeout, check=False, limit=limit)
         if reply.status != 0:
             raise InfrastructureError(
@@ -172,7 +184,7 @@ class Session:
 
     def put(self, path: str, content: bytes, mode: int) -> None:
         """Write a file in the machine; it appears whole and with its mode, or not at all."""
-        self.run(["sh", "-c", PUT, "sh", path, f"{mode:04o}"], stdin=content, timeout=120)
+        self.run(["sh", "-c", PUT, "sh", path, f"{mode:04o}"], stdin=content)
 
     def _exchange(self, argv: tuple[str, ...], words: str, stdin: bytes, deadline: Deadline, limit: int) -> Reply:
         started = time.monotonic()

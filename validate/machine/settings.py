@@ -23,7 +23,7 @@ class DiskImage:
 class Limits:
     """Seconds that each wait may take on a machine with KVM; `scaled` stretches them for a slower one."""
 
-    console: float = 60.0
+    console: float = 90.0
     """From QEMU's start (or the guest's reset) to multi-user.target on the console."""
     ssh: float = 20.0
     """From there to an authenticated session."""

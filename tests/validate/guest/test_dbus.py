@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -15,16 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.base.events import Events
-from results.base.process import run
+from results.base.process import end, spawn
 from validate.guest.dbus import BUS, CALL, Address, BusError, Connection, decode, encode
 from validate.guest.wire import LIMIT, Reader, WireError, Writer
 
 CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:path={socket}</listen><auth>EXTERNAL</auth><pidfile>{pid}</pidfile><fork/>
+<busconfig><type>session</type><listen>unix:path={socket}</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/>
-<allow receive_type="method_return"/><allow receive_type="error"/><allow receive_type="signal"/><allow own="org.probe.Mine"/>
+<allow receive_type="method_return"/><allow receive_type="error"/><allow receive_type="signal"/>
+<allow own="org.probe.Mine"/>
 <allow user="*"/></policy></busconfig>
 """
 
@@ -33,13 +32,16 @@ CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
 def bus(tmp_path: Path) -> Iterator[str]:
     if shutil.which("dbus-daemon") is None:
         pytest.skip("no dbus-daemon on this host; the machine has one in any case")
-    path, pid = tmp_path / "bus", tmp_path / "pid"
-    (tmp_path / "conf").write_text(CONFIGURATION.format(socket=path, pid=pid))
-    run(["dbus-daemon", f"--config-file={tmp_path / 'conf'}"], events=Events())
+    path = tmp_path / "bus"
+    (tmp_path / "conf").write_text(CONFIGURATION.format(socket=path))
+    process = spawn(["dbus-daemon", f"--config-file={tmp_path / 'conf'}", "--nofork", "--print-address=1"])
     try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"unix:")  # printed once it listens
         yield str(path)
     finally:
-        os.kill(int(pid.read_text()), signal.SIGTERM)
+        end(process)
+        process.communicate()
 
 
 def test_calls_and_named_errors(bus: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import socket
@@ -119,6 +120,8 @@ class SshServer:
         return connect_pinned(self.port, "root", as_paramiko(client or keys.client), pinned, timeout=timeout)
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self.socket.close()
         for transport in self.transports:
             transport.close()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -223,21 +223,33 @@ def test_a_missing_image(accelerator: Accelerator, tmp_path: Path) -> None:
         pass
 
 
+def soon(true: Callable[[], bool], seconds: float) -> bool:
+    """Whether it becomes true within that time."""
+    until = time.monotonic() + seconds
+    while not true() and time.monotonic() < until:
+        time.sleep(0.05)
+    return true()
+
+
 CALLER = """
-import sys
+import signal, sys
 from pathlib import Path
+from results.base.errors import Interrupted
 from results.base.events import Events
 from validate.machine.accelerator import Accelerator
 from validate.machine.machine import DiskImage, MachineSettings, machine
 image, folder, accel, scale = sys.argv[1:]
 settings = MachineSettings(Accelerator(accel, "test", float(scale)))
-print("starting", flush=True)
+def interrupted(number, frame):
+    raise Interrupted(signal.Signals(number).name)
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, interrupted)
 with machine(DiskImage(Path(image), ""), settings=settings, folder=Path(folder), events=Events(), name="victim"):
     pass
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_pipeline_killed_in_mid_boot_leaves_nothing(
     disk_image: DiskImage, accelerator: Accelerator, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -247,17 +259,15 @@ def test_a_pipeline_killed_in_mid_boot_leaves_nothing(
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.DEVNULL,
     )
-    log = tmp_path / "console-victim.log"
-    until = time.monotonic() + 60
-    while not (qemus("victim") and log.exists() and log.stat().st_size) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert qemus("victim")
-    caller.send_signal(number)
-    caller.wait(30)
-    until = time.monotonic() + 5
-    while qemus("victim") and time.monotonic() < until:
-        time.sleep(0.05)
-    assert qemus("victim") == []
+    try:
+        log = tmp_path / "console-victim.log"
+        assert soon(lambda: bool(qemus("victim")) and log.exists() and log.stat().st_size > 0, 60)
+        caller.send_signal(number)
+        caller.wait(60)
+    finally:
+        caller.kill()
+        caller.wait()
+    assert soon(lambda: qemus("victim") == [], 5)
     assert list(scratch_folder().glob("*")) == []
     assert [path.name for path in tmp_path.iterdir()] == ["console-victim.log"]
 

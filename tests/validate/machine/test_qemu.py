@@ -19,8 +19,8 @@ def value(argv: list[str], option: str) -> list[str]:
     ("hardware", "accel", "cpu"),
     [
         (Hardware("kvm"), "kvm", "host"),
-        (Hardware("tcg"), "tcg,thread=multi", "max,svm=off"),
-        (Hardware("tcg", cpus=1, deterministic=True), "tcg,thread=single", "max,svm=off"),
+        (Hardware("tcg"), "tcg,thread=multi", "max"),
+        (Hardware("tcg", cpus=1, deterministic=True), "tcg,thread=single", "max"),
     ],
 )
 def test_accelerators(hardware: Hardware, accel: str, cpu: str) -> None:

@@ -31,7 +31,8 @@ def test_another_client_key_is_refused_for_good(server: SshServer) -> None:
 
 
 def test_a_port_without_anybody_is_not_yet(server: SshServer) -> None:
-    server.close()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        server.port = closed.getsockname()[1]
     with pytest.raises(NotYetError):
         server.dial()
 

@@ -166,7 +166,10 @@ def links(name: str, title: str, make: Callable[[str, str], None], controls: tup
 
         def through() -> None:
             make(world.product["paths"]["database"], link)
-            os.close(os.open(link, os.O_RDWR | os.O_CLOEXEC))
+            try:
+                os.close(os.open(link, os.O_RDWR | os.O_CLOEXEC))
+            finally:
+                os.unlink(link)  # noqa: PTH108
 
         return tried(link, through)
 

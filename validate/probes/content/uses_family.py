@@ -128,8 +128,10 @@ def rule(world: World, name: str, *, allowed: bool) -> Ended:
 
 def start_and_wait(name: str, seconds: float) -> str:
     """Start a copy of `sleep` in our own home and say what has become of it after a while."""
-    pid = system.spawn_renamed(SLEEP, os.path.join(os.environ["HOME"], name), "60")  # noqa: PTH118 - stdlib, small
+    path = os.path.join(os.environ["HOME"], name)  # noqa: PTH118 - os throughout, it is sent to old Pythons too
+    pid = system.spawn_renamed(SLEEP, path, "60")
     ended = system.ended_by(pid, seconds=seconds)
+    os.unlink(path)  # noqa: PTH108
     if ended is None:
         os.kill(pid, 9)
         os.waitpid(pid, 0)
