@@ -17,10 +17,10 @@ PROGRAM = "qemu-system-x86_64"
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 DISK_NODE = "disk"
 NETWORK = "net"
-"max" = "max,svm=off,la57=off,avx=off,avx2=off,f16c=off,fma=off"
-"""All that TCG can do, less what it does badly: no virtual machines inside the guest; no AVX, whose first emulation
-(QEMU 7.2) made units fail at random (`protocol`, EINVAL) in two of two boots here and in none without it; no five-level
-page tables, which only cost time."""
+EMULATED_CPU = "max,svm=off,la57=off,avx=off,avx2=off,f16c=off,fma=off"
+"""All that TCG can do, less what it does badly: no virtual machines inside the guest, no five-level page tables
+(both only cost time), and no AVX. On QEMU 7.2 AVX together with `svm=off` gave guests whose mounts and sandboxed units
+fail with `protocol` and EINVAL, in every boot."""
 
 AcceleratorName = Literal["kvm", "tcg"]
 
@@ -57,14 +57,13 @@ class Descriptors:
 def accelerator_arguments(hardware: Hardware) -> list[str]:
     """`-accel`, `-cpu` and the clock.
 
-    `-cpu host` aborts without KVM; `max` is all that TCG can do. Take no feature away from it: with `svm=off`
-    QEMU 7.2 gives a guest whose mounts and sandboxes fail and whose kernel may panic.
+    `-cpu host` aborts without KVM.
     """
     if hardware.accelerator == "kvm":
         return ["-accel", "kvm", "-cpu", "host"]
     if hardware.deterministic:
-        return ["-accel", "tcg,thread=single", "-icount", "shift=1,sleep=on", "-cpu", "max"]
-    return ["-accel", "tcg,thread=multi", "-cpu", "max"]
+        return ["-accel", "tcg,thread=single", "-icount", "shift=1,sleep=on", "-cpu", EMULATED_CPU]
+    return ["-accel", "tcg,thread=multi", "-cpu", EMULATED_CPU]
 
 
 def bare_arguments() -> list[str]:

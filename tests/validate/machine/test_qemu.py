@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from validate.machine.qemu import Descriptors, Hardware, arguments, unprivileged
+from validate.machine.qemu import EMULATED_CPU, Descriptors, Hardware, arguments, unprivileged
 
 FDS = Descriptors(image=10, overlay=11, variables=12, console=13, qmp=14, strings=(15, 16))
 
@@ -19,8 +19,8 @@ def value(argv: list[str], option: str) -> list[str]:
     ("hardware", "accel", "cpu"),
     [
         (Hardware("kvm"), "kvm", "host"),
-        (Hardware("tcg"), "tcg,thread=multi", "max"),
-        (Hardware("tcg", cpus=1, deterministic=True), "tcg,thread=single", "max"),
+        (Hardware("tcg"), "tcg,thread=multi", EMULATED_CPU),
+        (Hardware("tcg", cpus=1, deterministic=True), "tcg,thread=single", EMULATED_CPU),
     ],
 )
 def test_accelerators(hardware: Hardware, accel: str, cpu: str) -> None:
