@@ -63,7 +63,9 @@ class Observer:
         """Take every measure under the stated conditions."""
         key = seen.key
         with self.events.step(f"{key.variant} {key.phase}: measure"):
-            taken = run_benchmarks(session, self.plan.product, conditions, repetitions=repetitions)
+            taken = run_benchmarks(
+                session, self.plan.product, conditions, repetitions=repetitions, time_scale=self.time_scale
+            )
         record = Samples(key=key, samples=taken.samples, timeline=taken.timeline)
         self.folder.stage(key.variant, key.phase, "samples.json", record)
         return replace(seen, samples=taken.samples)

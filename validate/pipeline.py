@@ -14,13 +14,14 @@ from results.records import Comparison, Conditions, Key, Phase, RunRecord, Varia
 from results.store import RunFolder
 from results.verdict import Case, Evidence, Judgement, Required, verdict
 from validate import deploy
-from validate.benchmarks.budgets import load_budgets
+from validate.benchmarks.budgets import load_budgets, required_measures
 from validate.facts.stable import stable
 from validate.family import Family, make_family
 from validate.machine.accelerator import Accelerator
 from validate.machine.machine import DiskImage, Machine, MachineSettings, machine
 from validate.observe import Observation, Observer
 from validate.plan import Plan
+from validate.probes.catalogue import probes
 from validate.recorder import Recorder
 
 
@@ -127,8 +128,8 @@ class Pipeline:
     def _verdict(self, seen: Seen, comparison: Comparison) -> Judgement:
         required = Required(
             controls=frozenset(check.control for check in self.job.plan.checks),
-            probes=frozenset(one.id for one in seen.before.probes),
-            measures=frozenset(self.rules.budgets),
+            probes=frozenset(spec.id for spec in probes()),
+            measures=required_measures(self.job.plan.product),
         )
         case = Case(
             Evidence("shipped", seen.before.findings, seen.before.probes),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import images.requirements
 from results.base.errors import ExitCode, InfrastructureError
 from results.base.events import Events
 from results.base.process import run as run_command
@@ -39,6 +40,12 @@ def _programs() -> Iterator[Diagnosis]:
         yield Diagnosis(good=True, text="all programs and firmware are there")
     for need in needs:
         yield Diagnosis(good=False, text=f"missing: {need.package}: {need.why}")
+
+
+def _ids() -> Iterator[Diagnosis]:
+    command = images.requirements.missing_ids()
+    if command:
+        yield Diagnosis(good=False, text="this user has no subordinate ids to build with", advice=f"run: {command}")
 
 
 def _room() -> Iterator[Diagnosis]:
@@ -76,7 +83,7 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
     commands = requirements.mending_command(requirements.missing())
     if commands and options.fix:
         _mend(events, terminal)
-    found = [*_programs(), *_room()]
+    found = [*_programs(), *_ids(), *_room()]
     if all(one.good for one in found):
         found += _accelerator(options, events)
     for one in found:

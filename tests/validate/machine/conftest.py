@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import paramiko
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
+from images.build import BuiltImage
 from results.base.events import Event, Events
-from validate.machine.accelerator import Accelerator, choose
+from results.records import Variant
 from validate.machine.connect import connect_pinned
 from validate.machine.credentials import Credentials, private_text, public_line
 from validate.machine.machine import DiskImage
@@ -154,14 +153,7 @@ def session(server: SshServer, seen: list[Event]) -> Iterator[Session]:
 
 
 @pytest.fixture(scope="session")
-def disk_image() -> DiskImage:
-    """The disk of the VM tests: what DOTS_TEST_IMAGE names."""
-    named = os.environ.get("DOTS_TEST_IMAGE", "")
-    if not named:
-        pytest.fail("DOTS_TEST_IMAGE names no disk: build one with `nox -s build` and name its file")
-    return DiskImage(Path(named), "")
-
-
-@pytest.fixture(scope="session")
-def accelerator() -> Accelerator:
-    return choose("auto", events=Events())
+def disk_image(built: Mapping[Variant, BuiltImage]) -> DiskImage:
+    """The disk of the VM tests: the baseline, as it is built."""
+    image = built["baseline"]
+    return DiskImage(image.disk, image.record.sha256, image.record.architecture)
