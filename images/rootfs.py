@@ -103,7 +103,7 @@ def base(target: Target, sources: Sequence[str], *, cache: Cache, epoch: int, ev
             shared.mkdir(exist_ok=True)
             sandbox.run_step(
                 f"operating system of {target.name}",
-                [SHELL, "/tmp/work/base.sh", target.suite, ",".join(target.packages)],  # noqa: S108 - inside
+                [SHELL, "/tmp/job/base.sh", target.suite, ",".join(target.packages)],  # noqa: S108 - inside
                 binds={"work": work, "packages": shared},
                 environment={**_environment(epoch), "TREE": sandbox.tree_place()},
                 events=events,
@@ -171,7 +171,7 @@ def make_root(
     image = sandbox.handed_in(work / "root.ext4")
     sandbox.run_step(
         f"root file system of {target.name}",
-        [SHELL, "/tmp/work/image.sh", str(target.room)],  # noqa: S108 - inside
+        [SHELL, "/tmp/job/image.sh", str(target.room)],  # noqa: S108 - inside
         binds={"work": work, "base": onto.folder},
         environment={**_environment(epoch), "TREE": sandbox.tree_place(added)},
         events=events,

@@ -130,7 +130,7 @@ def tree_place(also: int = 0) -> str:
     text = Path("/proc/meminfo").read_text(encoding="ascii")
     available = re.search(r"^MemAvailable:\s+(\d+) kB$", text, re.MULTILINE)
     ample = available is not None and int(available[1]) * 1024 >= MEMORY_NEEDED + 8 * also
-    return "/tmp/tree" if ample else "/tmp/work/tree"  # noqa: S108 - inside
+    return "/tmp/tree" if ample else "/tmp/job/tree"  # noqa: S108 - inside
 
 
 def handed_in(path: Path) -> Path:

@@ -1,22 +1,22 @@
 #!/bin/sh
 # Inside namespaces (images/namespace.py): installs the operating system and packs it, not yet cleaned, as base.tar.
-# Arguments: suite, packages by comma. /tmp/work: sources, apt.conf, initramfs.conf, initramfs.modules (given),
+# Arguments: suite, packages by comma. /tmp/job: sources, apt.conf, initramfs.conf, initramfs.modules (given),
 # base.tar (given empty, filled here), packages/, packages.list (made here). /tmp/packages: .deb files of earlier builds.
 # TREE: the folder to unpack into, in memory where there is enough.
 set -eu
 suite=$1 packages=$2 root=$TREE
 
-cd /tmp/work
+cd /tmp/job
 mmdebstrap --mode=root --variant=apt --format=directory \
     --skip=check/empty,cleanup/apt,download/empty,essential/unlink \
-    --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' --aptopt=/tmp/work/apt.conf \
+    --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' --aptopt=/tmp/job/apt.conf \
     --dpkgopt='force-unsafe-io' \
     --setup-hook='mkdir -p "$1/var/cache/apt/archives"' \
     --setup-hook='find /tmp/packages -name "*.deb" -exec cp -t "$1/var/cache/apt/archives" {} +' \
     --essential-hook='mkdir -p "$1/etc/initramfs-tools/conf.d"' \
-    --essential-hook='cp /tmp/work/initramfs.conf "$1/etc/initramfs-tools/conf.d/dots-family.conf"' \
-    --essential-hook='cp /tmp/work/initramfs.modules "$1/etc/initramfs-tools/modules"' \
-    --include="$packages" "$suite" "$root" - </tmp/work/sources
+    --essential-hook='cp /tmp/job/initramfs.conf "$1/etc/initramfs-tools/conf.d/dots-family.conf"' \
+    --essential-hook='cp /tmp/job/initramfs.modules "$1/etc/initramfs-tools/modules"' \
+    --include="$packages" "$suite" "$root" - </tmp/job/sources
 
 mkdir packages
 find "$root/var/cache/apt/archives" -name '*.deb' -exec cp -t packages {} +

@@ -224,7 +224,8 @@ def test_an_interrupted_build_leaves_nothing(tmp_path: Path, number: signal.Sign
     cache = tmp_path / f"cache-{os.getpid()}-{number}"
     deb = tiny(tmp_path)
     program = textwrap.dedent(f"""
-        import sys
+        import signal, sys
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs us in the background has it ignored
         sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
         from pathlib import Path
         import test_build
