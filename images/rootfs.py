@@ -104,7 +104,7 @@ def base(target: Target, sources: Sequence[str], *, cache: Cache, epoch: int, ev
             sandbox.run_step(
                 f"operating system of {target.name}",
                 [SHELL, "/tmp/job/base.sh", target.suite, ",".join(target.packages)],  # noqa: S108 - inside
-                binds={"work": work, "packages": shared},
+                binds={"job": work, "packages": shared},
                 environment={**_environment(epoch), "TREE": sandbox.tree_place()},
                 events=events,
             )
@@ -172,7 +172,7 @@ def make_root(
     sandbox.run_step(
         f"root file system of {target.name}",
         [SHELL, "/tmp/job/image.sh", str(target.room)],  # noqa: S108 - inside
-        binds={"work": work, "base": onto.folder},
+        binds={"job": work, "base": onto.folder},
         environment={**_environment(epoch), "TREE": sandbox.tree_place(added)},
         events=events,
     )
