@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from images.build import BuiltImage
-from results.base.errors import ExitCode, Interrupted, PipelineError
+from results.base.errors import ExitCode
 from results.base.events import Events
 from results.compare import Rules, Side, compare, load_explanations
 from results.records import Comparison, Conditions, Key, Phase, RunRecord, Variant, Verdict
@@ -142,20 +142,8 @@ class Pipeline:
 
 
 def run_job(job: Job, folder: RunFolder, recorder: Recorder, events: Events) -> RunRecord:
-    """Run a job to its end, whatever that is, and write run.json.
-
-    A `PipelineError` or an interruption is recorded with the evidence so far, marked incomplete, and raised again.
-    """
+    """Run a job to its verdict and write run.json. `Recorder.recording` is for runs that do not get there."""
     recorder.images = {variant: built.record for variant, built in job.images.items()}
-    try:
-        found, why = Pipeline(job, folder, recorder, events).run()
-    except PipelineError as error:
-        recorder.finish(
-            folder, Verdict.NONE, ("the run broke off: there is no verdict",), int(error.exit_code), str(error)
-        )
-        raise
-    except (Interrupted, KeyboardInterrupt) as error:
-        recorder.finish(folder, Verdict.KILLED, ("the run was interrupted",), int(ExitCode.INFRASTRUCTURE), repr(error))
-        raise
+    found, why = Pipeline(job, folder, recorder, events).run()
     code = ExitCode.PASS if found is Verdict.PASS else ExitCode.FAIL
     return recorder.finish(folder, found, why, int(code))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from results.base.errors import ExitCode, Interrupted, PipelineError
 from results.base.events import Event, Events
 from results.base.process import run, which
 from results.records import BootRecord, HostRecord, ImageRecord, RunRecord, StepRecord, Verdict
@@ -35,6 +38,20 @@ class Recorder:
                     failed=event.kind == "step-failed",
                 )
             )
+
+    @contextmanager
+    def recording(self, folder: RunFolder) -> Iterator[None]:
+        """Write into run.json how a run broke off, with the evidence so far, and let the error go on."""
+        code = int(ExitCode.INFRASTRUCTURE)
+        try:
+            yield
+        except PipelineError as error:
+            why = ("the run broke off: there is no verdict",)
+            self.finish(folder, Verdict.NONE, why, int(error.exit_code), str(error))
+            raise
+        except (Interrupted, KeyboardInterrupt) as error:
+            self.finish(folder, Verdict.KILLED, ("the run was interrupted",), code, str(error) or "Ctrl-C")
+            raise
 
     def finish(
         self, folder: RunFolder, verdict: Verdict, why: tuple[str, ...], exit_code: int, error: str = ""

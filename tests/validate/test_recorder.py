@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from results.base.errors import Interrupted, UsageError
 from results.base.events import Events
 from results.records import Verdict
 from results.store import create, load_run
@@ -44,3 +45,20 @@ def test_a_verdict_makes_a_run_complete(tmp_path: Path) -> None:
     assert record.complete
     assert record.peak_memory > 1 << 20
     assert load_run(folder.path).record == record
+
+
+def test_a_run_that_breaks_off_has_no_verdict_and_says_why(tmp_path: Path) -> None:
+    folder = create(tmp_path, "debian-trixie", "reference")
+    with pytest.raises(UsageError), Recorder().recording(folder):
+        raise UsageError("bad words", "better ones")
+    record = load_run(folder.path).record
+    assert (record.verdict, record.exit_code, record.complete) == (Verdict.NONE, 2, False)
+    assert "bad words" in record.error
+
+
+def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
+    folder = create(tmp_path, "debian-trixie", "reference")
+    with pytest.raises(Interrupted), Recorder().recording(folder):
+        raise Interrupted("SIGTERM")
+    record = load_run(folder.path).record
+    assert (record.verdict, record.exit_code, record.error) == (Verdict.KILLED, 3, "SIGTERM")

@@ -67,18 +67,30 @@ def _run(
     recorder: Recorder,
 ) -> int:
     try:
-        with events.step("images"):
-            images = images_for(target, plan, options, events)
-        with events.step("choose the accelerator"):
-            accelerator = choose(options.accel, events=events)
-        recorder.host = describe_host(accelerator.name, accelerator.reason, events)
-        job = Job(target.name, plan, images, accelerator, options.repetitions, options.keep)
-        record = run_job(job, folder, recorder, events)
-    finally:
-        with events.step("report"):
-            render_run(folder.path)
+        with recorder.recording(folder):
+            with events.step("images"):
+                images = images_for(target, plan, options, events)
+            with events.step("choose the accelerator"):
+                accelerator = choose(options.accel, events=events)
+            recorder.host = describe_host(accelerator.name, accelerator.reason, events)
+            job = Job(target.name, plan, images, accelerator, options.repetitions, options.keep)
+            record = run_job(job, folder, recorder, events)
+    except BaseException:
+        _report_broken_run(folder, events)
+        raise
+    with events.step("report"):
+        render_run(folder.path)
     terminal.verdict(record, folder.path)
     return record.exit_code
+
+
+def _report_broken_run(folder: RunFolder, events: Events) -> None:
+    """Render what there is; a report that cannot be made must not hide why the run broke off."""
+    try:
+        with events.step("report"):
+            render_run(folder.path)
+    except PipelineError as error:
+        events.emit("warning", f"there is no report: {error.what}")
 
 
 def run(options: Options, events: Events, terminal: Terminal) -> int:
