@@ -49,9 +49,15 @@ class Completed:
         return "\n".join(raw.decode(errors="backslashreplace").splitlines()[-TAIL_LINES:])
 
 
+def search_path(path: str | None = None) -> str:
+    """PATH with the folders that Debian keeps out of an ordinary user's: mke2fs, debugfs and sfdisk lie there."""
+    folders = (path or os.environ.get("PATH", os.defpath)).split(":")
+    return ":".join(dict.fromkeys([*folders, "/usr/sbin", "/sbin"]))
+
+
 def which(program: str) -> str | None:
     """Path of `program`, also looked for where Debian keeps tools out of an ordinary user's PATH."""
-    return shutil.which(program, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
+    return shutil.which(program, path=search_path())
 
 
 def bound_to_parent(argv: Sequence[str]) -> list[str]:
@@ -74,13 +80,15 @@ def spawn(
     pass_fds: Sequence[int] = (),
 ) -> Process:
     """Start `argv` in a session of its own, bound to this thread's life. The caller ends it (`end`)."""
+    merged = dict(os.environ if env is None else env)
+    merged["PATH"] = search_path(merged.get("PATH"))
     return subprocess.Popen(
         bound_to_parent(argv),
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
         cwd=cwd,
-        env=None if env is None else dict(env),
+        env=merged,
         start_new_session=True,
         pass_fds=tuple(pass_fds),
     )

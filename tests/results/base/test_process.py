@@ -30,6 +30,11 @@ def test_output_status_and_a_line_that_can_be_pasted() -> None:
     assert seen[0].text == "LC_ALL=C printf %s 'a b'"
 
 
+def test_an_ordinary_users_path_is_enough() -> None:
+    done = run(["sh", "-c", "echo $PATH"], events=Events(), env={"PATH": "/usr/bin:/bin"})
+    assert done.text.strip() == "/usr/bin:/bin:/usr/sbin:/sbin"
+
+
 def test_failure_quotes_the_last_lines() -> None:
     with pytest.raises(InfrastructureError, match="exit status 3") as caught:
         run(["sh", "-c", "echo broken pipe dream >&2; exit 3"], events=Events(), hint="mend it")
