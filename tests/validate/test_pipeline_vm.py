@@ -120,6 +120,7 @@ def test_sigterm_unwinds_and_the_run_says_so(built: Mapping[Variant, BuiltImage]
         assert time.monotonic() < ends
         time.sleep(0.1)
     machines = [pid for pid in processes_with("qemu-system") if str(pipeline.pid) in _ancestors(pid)]
+    assert machines
     pipeline.terminate()
     _, err = pipeline.communicate(timeout=60)
     assert pipeline.returncode == 3
