@@ -14,7 +14,6 @@ from validate.facts.guest import (
     audit,
     bpf,
     dbus,
-    files,
     journal,
     kernel,
     machine,
@@ -259,14 +258,6 @@ def test_os_release() -> None:
 
 def test_sshd_settings() -> None:
     assert ssh.parse_settings("Port 22\nhostkey /a\nhostkey /b\n") == {"port": "22", "hostkey": "/a\n/b"}
-
-
-def test_inventory() -> None:
-    rows = files.parse_inventory(
-        "4755\t0\t0\tf\t/a b\0" + "666\t0\t0\tf\t/w\0" + "1777\t0\t0\td\t/tmp\0" + "666\t0\t0\ts\t/s\0"
-    )
-    assert rows[0] == (0o4755, 0, 0, "f", "/a b")
-    assert files.world_writable(rows) == ["/w"]
 
 
 DENIED = 'audit(100.5:7): apparmor="DENIED" operation="open" profile="dots-family.daemon" name="/x"'

@@ -12,6 +12,7 @@ from validate.facts.guest import (
     bpf,
     dbus,
     files,
+    inventory,
     journal,
     kernel,
     machine,
@@ -38,7 +39,7 @@ SECTIONS: tuple[Section, ...] = (
     (("dbus",), dbus.collect),
     (("network",), network.collect),
     (("sshd",), ssh.collect),
-    (("setuid", "file_caps", "world_writable"), files.collect_inventory),
+    (("setuid", "file_caps", "world_writable"), inventory.collect),
     (("machine",), machine.collect),
     (("exposure",), units.collect_exposure),
 )
@@ -46,8 +47,7 @@ SECTIONS: tuple[Section, ...] = (
 
 def first_commands(context: Context) -> list[tuple[str, ...]]:
     """Everything that will be asked of other programs, the slowest first."""
-    asked: list[tuple[str, ...]] = [context.once("inventory", files.inventory_command), journal.COMMAND]
-    asked += [units.command(context), ssh.COMMAND, audit.STATUS, audit.RULES]
+    asked: list[tuple[str, ...]] = [journal.COMMAND, units.command(context), ssh.COMMAND, audit.STATUS, audit.RULES]
     asked += [network.RULES, machine.FAILED, machine.STATE]
     exposure = units.exposure_command(context)
     return [*asked, exposure] if exposure else asked

@@ -1,4 +1,4 @@
-"""Files: owner, mode and digest of what was asked for, and inventories of what is dangerous anywhere."""
+"""Files: owner, mode and digest of what was asked for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from validate.facts.guest.context import Context
 from validate.facts.guest.journal import product_profiles
-from validate.facts.guest.processes import id_names, parse_mountinfo
+from validate.facts.guest.processes import id_names
 
 MOST = 4000
 """Entries described at most; more is an error of the section, since a cut list would pass for a whole one."""
@@ -29,7 +29,6 @@ ALWAYS = (
 UNHASHED = ("/var/log/", "/var/lib/", "/etc/shadow", "/etc/gshadow", "/root/", "/sys/", "/run/", "/etc/ssh/ssh_host")
 # These folders are described without what is in them.
 SHALLOW = frozenset({"/root", "/var/log/journal", "/sys/fs/bpf"})
-LOCAL = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "tmpfs", "ramfs", "overlay", "vfat"})
 KINDS = {
     stat.S_IFREG: "file",
     stat.S_IFDIR: "directory",
@@ -96,51 +95,6 @@ def _digest(context: Context, path: str) -> str | None:
     return hashlib.sha256(context.reader.bytes(path, HASHED)).hexdigest()
 
 
-def inventory_command(context: Context) -> tuple[str, ...]:
-    """One walk over all local file systems, for set-uid, world-writable and executable files."""
-    mounts = {mount["point"]: mount["type"] for mount in parse_mountinfo(context.reader.text("/proc/self/mountinfo"))}
-    local = sorted(point for point, kind in mounts.items() if kind in LOCAL)
-    starts = [point for point in local if not point.startswith("/run/credentials/")]
-    return (
-        *("find", *starts, "-xdev", "("),
-        *("-perm", "/6000", "-o", "(", "-perm", "-0002", "!", "-type", "l", ")"),
-        *("-o", "(", "-type", "f", "-perm", "/0111", ")", ")"),
-        *("-printf", r"%m\t%U\t%G\t%y\t%p\0"),
-    )
-
-
-def parse_inventory(text: str) -> list[tuple[int, int, int, str, str]]:
-    """`find`'s rows as (mode, uid, gid, type letter, path)."""
-    rows = []
-    for row in text.split("\0"):
-        mode, *rest = row.split("\t", 4)
-        if len(rest) == 4:
-            rows.append((int(mode, 8), int(rest[0]), int(rest[1]), rest[2], rest[3]))
-    return rows
-
-
-def world_writable(rows: list[tuple[int, int, int, str, str]]) -> list[str]:
-    """Files and folders that anyone may change. Sticky folders, sockets and devices are made for it."""
-    return sorted(
-        path for mode, _, _, kind, path in rows if mode & 0o002 and (kind == "f" or (kind == "d" and not mode & 0o1000))
-    )
-
-
-def file_capabilities(context: Context, rows: list[tuple[int, int, int, str, str]]) -> dict[str, str]:
-    """Executable files that carry capabilities: path to the attribute in hexadecimal."""
-    found = {}
-    for mode, _, _, kind, path in rows:
-        if kind == "f" and mode & 0o111:
-            try:
-                found[path] = os.getxattr(context.reader.real(path), "security.capability", follow_symlinks=False).hex()
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                if error.errno not in (61, 95):  # ENODATA: has none; EOPNOTSUPP: its file system knows none
-                    context.error(("file_caps", path), error)
-    return found
-
-
 def collect_files(context: Context) -> dict[str, Any]:
     """The section `files`; a path that was asked for and is not there is null."""
     found: dict[str, Any] = {}
@@ -155,19 +109,3 @@ def collect_files(context: Context) -> dict[str, Any]:
                 except OSError as error:
                     context.error(("files", path), error)
     return {"files": dict(sorted(found.items()))}
-
-
-def collect_inventory(context: Context) -> dict[str, Any]:
-    """The sections `setuid`, `file_caps` and `world_writable`."""
-    # Exit status 1: a file went away while find looked, which happens in /run and /tmp.
-    rows = parse_inventory(context.commands.output(*context.once("inventory", inventory_command), accept=(0, 1)))
-    names, groups = id_names(context)
-    special = [row for row in rows if row[0] & 0o6000 and row[3] == "f"]
-    return {
-        "setuid": {
-            path: f"{mode:04o} {names.get(uid, str(uid))} {groups.get(gid, str(gid))}"
-            for mode, uid, gid, _, path in sorted(special, key=lambda row: row[4])
-        },
-        "file_caps": file_capabilities(context, rows),
-        "world_writable": world_writable(rows),
-    }
