@@ -72,6 +72,30 @@ def report(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def bundle(session: nox.Session) -> None:
+    """Pack the hardening with its tools as a .deb and a .tar.gz, into dist/."""
+    validate(session, "bundle")
+
+
+@nox.session(python=False)
+def nix(session: nox.Session) -> None:
+    """Check the Nix side as deep as this host allows, and say how deep; `-- --nixpkgs PATH` goes deeper."""
+    validate(session, "nix")
+
+
+@nox.session(python=False)
+def sign(session: nox.Session) -> None:
+    """Sign every file of a run (`-- --run FOLDER --key FILE`)."""
+    validate(session, "sign")
+
+
+@nox.session(python=False)
+def verify(session: nox.Session) -> None:
+    """Check a signed run file by file (`-- --run FOLDER --key FILE.pub`)."""
+    validate(session, "verify")
+
+
+@nox.session(python=False)
 def matrix(session: nox.Session) -> None:
     """Print targets × workloads as JSON, for a CI matrix."""
     validate(session, "matrix")

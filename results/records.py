@@ -110,6 +110,27 @@ class Finding(Strict):
     waiver: str = ""
 
 
+class Waiver(Strict):
+    """A control that may fail for a while, and who answers for that."""
+
+    control: str
+    owner: str
+    reason: str
+    until: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+    """The last UTC day on which it holds."""
+    source: str = ""
+    """`harden/waivers.yaml:4`: where it stands."""
+
+
+class Waivers(Strict):
+    """`waivers.json`: the waivers that a run was judged with."""
+
+    schema_version: Literal[1] = 1
+    now: str
+    """Start of the run, UTC: what decides which waivers have expired, whenever that is asked."""
+    waivers: tuple[Waiver, ...] = ()
+
+
 class Findings(Strict):
     """`findings.json`."""
 

@@ -20,7 +20,8 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from results.base.errors import InfrastructureError, UsageError
-from results.records import SCHEMA, Comparison, Findings, Phase, Probes, RunRecord, Samples, Variant
+from results.records import SCHEMA, Comparison, Findings, Phase, Probes, RunRecord, Samples, Variant, Waivers
+from results.waiving import waived
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -253,6 +254,7 @@ def load_run(folder: Path) -> StoredRun:
         raise UsageError(f"{folder}: no such run", "`--run` takes a folder under results/runs/")
     folder = folder.resolve()
     files = dict(_files(folder))
+    waivers = _optional(folder, "waivers.json", files, Waivers)
     stages = []
     for variant in VARIANTS:
         for phase in PHASES:
@@ -262,7 +264,7 @@ def load_run(folder: Path) -> StoredRun:
                     Stage(
                         variant,
                         phase,
-                        _optional(folder, f"{at}/findings.json", files, Findings),
+                        _with_waivers(_optional(folder, f"{at}/findings.json", files, Findings), waivers),
                         _optional(folder, f"{at}/probes.json", files, Probes),
                         _optional(folder, f"{at}/samples.json", files, Samples),
                         facts=f"{at}/facts.json" in files,
@@ -275,6 +277,13 @@ def load_run(folder: Path) -> StoredRun:
         _optional(folder, "comparison.json", files, Comparison),
         files,
     )
+
+
+def _with_waivers(record: Findings | None, waivers: Waivers | None) -> Findings | None:
+    """The findings as a reader sees them; the file itself is the judgement alone."""
+    if record is None or waivers is None:
+        return record
+    return record.model_copy(update={"findings": waived(record.findings, waivers)})
 
 
 def _files(folder: Path) -> Iterator[tuple[str, int]]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from results.compare import ABSENT
-from results.records import Comparison, Finding, Outcome, ProbeResult, Verdict
+from results.records import Comparison, Finding, Outcome, ProbeResult, Verdict, Waivers
 from results.text import one_line, plural
+from results.waiving import expired, waived
 
 NOTE = "note: "
 GRAVE = ("critical", "high")
@@ -46,6 +47,7 @@ class Case:
     baked: Evidence | None
     comparison: Comparison | None
     required: Required = field(default_factory=Required)
+    waivers: Waivers | None = None
 
 
 class Judgement(NamedTuple):
@@ -57,9 +59,13 @@ class Judgement(NamedTuple):
 
 def verdict(case: Case) -> Judgement:
     """Judge a run that came to its end; one that did not has no verdict, and does not ask here."""
-    hardened = [case.after, *((case.baked,) if case.baked else ())]
+    hardened = [
+        replace(one, findings=waived(one.findings, case.waivers))
+        for one in (case.after, *((case.baked,) if case.baked else ()))
+    ]
     against = [
         *_missing(case),
+        *_expired(case.waivers),
         *_controls(hardened),
         *_uses([case.before]),
         *_uses(hardened),
@@ -123,6 +129,11 @@ def _controls(machines: Sequence[Evidence]) -> Iterator[str]:
         for one in machine.findings
         if one.outcome in BROKEN and one.severity in GRAVE and not one.waiver
     )
+
+
+def _expired(waivers: Waivers | None) -> Iterator[str]:
+    for one in expired(waivers):
+        yield f"the waiver of {one.control} has expired: {one_line(one.owner)}, until {one.until} ({one.source})"
 
 
 def _uses(machines: Sequence[Evidence]) -> Iterator[str]:

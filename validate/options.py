@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from harden.waivers import DEFAULT_WAIVERS
 from results.base.errors import UsageError
 from results.records import Variant
 
-COMMANDS = ("build", "validate", "doctor", "audit", "report", "matrix", "bench")
+COMMANDS = ("build", "validate", "doctor", "audit", "report", "sign", "verify", "bundle", "nix", "matrix", "bench")
 DEFAULT_TARGET = "debian-trixie"
 
 
@@ -42,6 +43,11 @@ class Options:
     product: Path | None
     image: dict[str, Path]
     repetitions: int
+    waivers: Path = DEFAULT_WAIVERS
+    key: str = ""
+    generate_key: str = ""
+    even_failed: bool = False
+    nixpkgs: str = ""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -80,6 +86,11 @@ def parser() -> argparse.ArgumentParser:
     add("--run", default="", metavar="FOLDER", help="report: which run (results/runs/latest)")
     add("--results", type=Path, default=Path("results/runs"), metavar="FOLDER", help="where runs go (results/runs)")
     add("--product", type=Path, default=None, metavar="FILE", help="another product description")
+    add("--key", default="", metavar="FILE", help="sign: private key; verify: public key (Ed25519)")
+    add("--generate-key", default="", metavar="FILE", help="sign: make a key pair, FILE and FILE.pub")
+    add("--even-failed", action="store_true", help="sign: a run whose verdict is fail, too")
+    add("--nixpkgs", default="", metavar="PATH", help="nix: a nixpkgs tree to evaluate the modules in")
+    add("--waivers", type=Path, default=DEFAULT_WAIVERS, metavar="FILE", help="controls that may fail, until when")
     add(
         "--image",
         action="append",
@@ -125,4 +136,9 @@ def parse(words: Sequence[str]) -> Options:
         product=given.product,
         image=_images(given.image),
         repetitions=given.repetitions,
+        waivers=given.waivers,
+        key=given.key,
+        generate_key=given.generate_key,
+        even_failed=given.even_failed,
+        nixpkgs=given.nixpkgs,
     )

@@ -10,7 +10,7 @@ from images.build import BuiltImage
 from results.base.errors import ExitCode
 from results.base.events import Events
 from results.compare import Rules, Side, compare, load_explanations
-from results.records import Comparison, Conditions, Key, Phase, RunRecord, Variant, Verdict
+from results.records import Comparison, Conditions, Key, Phase, RunRecord, Variant, Verdict, Waivers
 from results.store import RunFolder
 from results.verdict import Case, Evidence, Judgement, Required, verdict
 from validate import deploy
@@ -35,6 +35,7 @@ class Job:
     accelerator: Accelerator
     repetitions: int
     keep: bool
+    waivers: Waivers | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,7 @@ class Pipeline:
             Evidence("baked", seen.baked.findings, seen.baked.probes),
             comparison,
             required,
+            self.job.waivers,
         )
         return verdict(case)
 

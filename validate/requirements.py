@@ -8,6 +8,7 @@ from typing import Protocol
 
 import images.requirements
 import validate.machine.requirements
+from results.base.process import which
 
 
 class Need(Protocol):
@@ -25,6 +26,12 @@ class Need(Protocol):
 def missing() -> tuple[Need, ...]:
     """Everything that the host lacks for the whole job."""
     return (*images.requirements.missing(), *validate.machine.requirements.missing())
+
+
+def missing_for_nix() -> tuple[Need, ...]:
+    """What `nox -s nix` and its tests lack; the Debian targets do without it."""
+    evaluator = images.requirements.Requirement("nix-instantiate", "nix-bin", "evaluates the NixOS side (`nox -s nix`)")
+    return () if which(evaluator.program) else (evaluator,)
 
 
 def mending_command(needs: Sequence[Need]) -> list[list[str]]:

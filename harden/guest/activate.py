@@ -12,6 +12,8 @@ from harden.guest.system import BrokenError, run, say, write
 HEALTHY_WITHIN = 60.0
 """Seconds that the product's units have to become active; an emulated machine is slow."""
 
+TIMERS = ("dots-family-security-monitor.timer", "dots-family-security-audit.timer")
+
 _KEY = re.compile(r"(?:-k |-F key=)(\S+)$", re.MULTILINE)
 
 
@@ -33,8 +35,11 @@ def write_all(manifest: Manifest) -> int:
 
 def profiles_enforced(manifest: Manifest) -> bool:
     """Whether the kernel enforces every profile."""
+    wanted = manifest.under("/etc/apparmor.d")
+    if not wanted:
+        return True
     loaded = Path("/sys/kernel/security/apparmor/profiles").read_text(encoding="utf-8").splitlines()
-    return all(f"{entry.path.name} (enforce)" in loaded for entry in manifest.under("/etc/apparmor.d"))
+    return all(f"{entry.path.name} (enforce)" in loaded for entry in wanted)
 
 
 def running(manifest: Manifest) -> list[str]:
@@ -60,9 +65,31 @@ def settle(manifest: Manifest, instances: list[str], *, check: bool = True) -> N
     run("systemctl", "start", *manifest.units, *instances, check=check)
 
 
+def audit_is_locked() -> bool:
+    """Whether this boot's audit rules can no longer be changed."""
+    return bool(re.search(r"^enabled 2$", run("auditctl", "-s").stdout, re.MULTILINE))
+
+
+def set_timers(*, on: bool) -> None:
+    """Start or stop the monitor and the monthly audit, where the package has brought them."""
+    timers = [timer for timer in TIMERS if Path("/usr/lib/systemd/system", timer).exists()]
+    if timers:
+        run("systemctl", "enable" if on else "disable", "--now", *timers, check=on)
+
+
+def set_mode(manifest: Manifest, mode: str) -> int:
+    """Let the profiles only complain, or enforce them again, until the next boot; how many there are."""
+    entries = manifest.under("/etc/apparmor.d")
+    for entry in entries:
+        run("apparmor_parser", "--replace", *(["--Complain"] if mode == "complain" else []), str(entry.path))
+    return len(entries)
+
+
 def _load_audit_rules(manifest: Manifest) -> None:
     """Load the rules; where they are locked already, that waits for the next boot."""
-    if re.search(r"^enabled 2$", run("auditctl", "-s").stdout, re.MULTILINE):
+    if not manifest.under("/etc/audit"):
+        return
+    if audit_is_locked():
         say("audit rules are locked in this boot: a change of them comes with the next one")
         return
     run("augenrules", "--load", check=False)  # its exit status is that of the line that locks them

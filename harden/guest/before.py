@@ -19,7 +19,12 @@ MEMORY_WANTED = 4 << 30
 ROOM_NEEDED = 16 << 20
 """Bytes below /var/lib: the former state, and what the files need."""
 UNIT_FOLDERS = ("/usr/lib/systemd/system", "/lib/systemd/system", "/etc/systemd/system")
-TOOLS = (("apparmor_parser", "apparmor"), ("augenrules", "auditd"), ("auditctl", "auditd"))
+TOOLS = (
+    ("apparmor_parser", "apparmor", "apparmor"),
+    ("augenrules", "auditd", "audit"),
+    ("auditctl", "auditd", "audit"),
+)
+"""Program, the package that has it, and the part of the hardening that needs it."""
 
 
 def _lacking(manifest: Manifest) -> Iterator[str]:
@@ -27,11 +32,12 @@ def _lacking(manifest: Manifest) -> Iterator[str]:
     if not version or int(version[1]) < LEAST_SYSTEMD:
         yield f"systemd {LEAST_SYSTEMD} or newer"
     switch = Path("/sys/module/apparmor/parameters/enabled")
-    if not switch.exists() or switch.read_text(encoding="ascii").strip() != "Y":
-        yield "AppArmor in the kernel (boot with apparmor=1)"
-    for program, package in TOOLS:
-        if not shutil.which(program):
-            yield f"{program} (package {package})"
+    enabled = switch.exists() and switch.read_text(encoding="ascii").strip() == "Y"
+    if "apparmor" not in manifest.without and not enabled:
+        yield "AppArmor in the kernel (boot with apparmor=1, or leave it out with --without apparmor)"
+    for program, package, part in TOOLS:
+        if part not in manifest.without and not shutil.which(program):
+            yield f"{program} (install the package {package}, or leave it out with --without {part})"
     for unit in (*manifest.units, *manifest.templates):
         if not any(Path(folder, unit).exists() for folder in UNIT_FOLDERS):
             yield f"the product: {unit} is not installed"

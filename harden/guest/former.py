@@ -1,4 +1,8 @@
-"""The former state: kept before the first change, put back on failure and on demand."""
+"""The former state: kept before the first change, put back on failure and on demand.
+
+`progress` lies beside it from before the first change until the last: a start that finds it knows that an earlier
+one was broken off, by kill -9 or by a power cut, and puts the former state back.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,53 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from harden.guest.activate import settle
-from harden.guest.manifest import LOADER_ENTRIES, STATE, Manifest
-from harden.guest.system import proc_sys, run, say, write
+from harden.guest.activate import audit_is_locked, set_timers, settle
+from harden.guest.manifest import LOADER_ENTRIES, STATE, Manifest, kept
+from harden.guest.system import BrokenError, proc_sys, run, say, unfinished, write
 
 COMPLETE = STATE / "complete"
 """Made last: without it, what lies there is a rest of an interrupted run."""
+PROGRESS = STATE / "progress"
+BALLAST = STATE / "ballast"
+"""Room that is given back before the former state comes back: a disk that is full must not stop that."""
+BALLAST_BYTES = 2 << 20
+
+
+def note(step: str, instances: list[str]) -> None:
+    """Say on the disk how far it has come, and which instances have to run again."""
+    content = json.dumps({"step": step, "instances": instances}).encode()
+    write(PROGRESS, content, 0o600, os.geteuid(), os.getegid())
+
+
+def finished() -> None:
+    """All of it is in force."""
+    os.sync()
+    PROGRESS.unlink()
+
+
+def broken_off() -> str:
+    """The step at which an earlier start was broken off; empty when there was none."""
+    if not (COMPLETE.exists() and PROGRESS.exists()):
+        return ""
+    try:
+        return str(json.loads(PROGRESS.read_text(encoding="utf-8"))["step"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "an unknown step"
+
+
+def recover() -> bool:
+    """Put the former state back if an earlier start was broken off; whether there was one."""
+    step = broken_off()
+    if not step:
+        return False
+    say(f"an earlier start was broken off at: {step}; the former state is being restored")
+    try:
+        instances = [str(one) for one in json.loads(PROGRESS.read_text(encoding="utf-8"))["instances"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        instances = []
+    restore(kept(STATE), instances)
+    say("restored: this machine is as it was before")
+    return True
 
 
 def _owner(path: Path) -> dict[str, int]:
@@ -34,12 +79,29 @@ def _owned_paths(manifest: Manifest) -> list[Path]:
     return sorted(path for path in found if not path.is_symlink() and not path.is_relative_to("/sys"))
 
 
+def _folders_to_come(manifest: Manifest) -> list[Path]:
+    """Folders that writing the files will make."""
+    above = {folder for entry in manifest.files for folder in entry.path.parents}
+    return sorted(folder for folder in above if not folder.exists())
+
+
+def discard() -> None:
+    """Forget the former state: at once, so that no half of it is ever taken for the whole."""
+    gone = STATE.with_name(f"{STATE.name}.gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    if STATE.exists():
+        STATE.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
 def back_up(manifest: Manifest) -> None:
     """Keep the former state, once: a second run keeps what the first one saw."""
     if COMPLETE.exists():
         return
-    shutil.rmtree(STATE, ignore_errors=True)
+    discard()
     STATE.mkdir(parents=True, mode=0o700)
+    with BALLAST.open("wb") as ballast:
+        os.posix_fallocate(ballast.fileno(), 0, BALLAST_BYTES)
     files: dict[str, dict[str, int] | None] = {}
     for path in [*(entry.path for entry in manifest.files), *sorted(LOADER_ENTRIES.glob("*.conf"))]:
         files[str(path)] = _owner(path) if path.exists() else None
@@ -49,26 +111,46 @@ def back_up(manifest: Manifest) -> None:
             kept.write_bytes(path.read_bytes())
     former = {
         "files": files,
+        "folders": [str(path) for path in _folders_to_come(manifest)],
         "owners": {str(path): _owner(path) for path in _owned_paths(manifest)},
         "sysctl": {name: proc_sys(name).read_text(encoding="ascii").strip() for name in manifest.sysctl_names()},
     }
     (STATE / "former.json").write_text(json.dumps(former, indent=1), encoding="utf-8")
-    shutil.copyfile(manifest.folder / "manifest.json", STATE / "manifest.json")
+    data = json.loads((manifest.folder / "manifest.json").read_text(encoding="utf-8"))
+    paths = {str(entry.path) for entry in manifest.files}
+    data.update(files=[one for one in data["files"] if one["path"] in paths], without=list(manifest.without))
+    (STATE / "manifest.json").write_text(json.dumps(data, indent=1), encoding="utf-8")
+    note("the former state is kept", [])
     os.sync()
     COMPLETE.touch()
 
 
-def _restore_files(files: dict[str, dict[str, int] | None]) -> None:
-    for name, kept in files.items():
+def _restore_files(files: dict[str, dict[str, int] | None], folders: list[str]) -> None:
+    for name, former in files.items():
         path = Path(name)
-        if kept:
+        unfinished(path).unlink(missing_ok=True)
+        if former:
             content = (STATE / "files" / path.relative_to("/")).read_bytes()
-            write(path, content, kept["mode"], kept["uid"], kept["gid"])
-            continue
-        path.unlink(missing_ok=True)
-        if path.parent.name.endswith(".service.d") or path.parent.name == "journald.conf.d":
-            with contextlib.suppress(OSError):  # somebody else's files are in it
-                path.parent.rmdir()
+            # What is as it was is left alone: a full disk, or one that is only read, has nothing against that.
+            if not path.is_file() or path.read_bytes() != content or _owner(path) != former:
+                write(path, content, former["mode"], former["uid"], former["gid"])
+        else:
+            path.unlink(missing_ok=True)
+    for name in sorted(folders, reverse=True):
+        with contextlib.suppress(OSError):  # somebody else's files are in it
+            Path(name).rmdir()
+
+
+def _reload(manifest: Manifest) -> None:
+    """Profiles and audit rules of the former state; those that are locked wait for the next boot."""
+    for entry in manifest.under("/etc/apparmor.d"):
+        if entry.path.exists():
+            run("apparmor_parser", "--replace", str(entry.path), check=False)
+    if manifest.under("/etc/audit"):
+        try:
+            run("augenrules", *([] if audit_is_locked() else ["--load"]), check=False)
+        except BrokenError as error:
+            say(f"the former audit rules come back with the next boot: {error}")
 
 
 def _restore_settings(settings: dict[str, str]) -> None:
@@ -87,15 +169,20 @@ def restore(manifest: Manifest, instances: list[str]) -> None:
     `instances` of the product's templates are running again at the end.
     """
     former: dict[str, Any] = json.loads((STATE / "former.json").read_text(encoding="utf-8"))
+    BALLAST.unlink(missing_ok=True)
+    if not PROGRESS.exists():  # what was broken off stays noted: its disk may be too full for another word
+        note("restoring", instances)
+    set_timers(on=False)
     run("systemctl", "stop", *instances, *manifest.units, check=False)
     for entry in manifest.under("/etc/apparmor.d"):
         if entry.path.exists():
             run("apparmor_parser", "--remove", str(entry.path), check=False)
-    _restore_files(former["files"])
-    for name, kept in former["owners"].items():
-        if os.path.lexists(name):
-            os.chown(name, kept["uid"], kept["gid"], follow_symlinks=False)
-            Path(name).chmod(kept["mode"])
+    _restore_files(former["files"], former.get("folders", []))
+    _reload(manifest)
+    for name, owner in former["owners"].items():
+        if os.path.lexists(name) and not Path(name).is_symlink():
+            os.chown(name, owner["uid"], owner["gid"], follow_symlinks=False)
+            Path(name).chmod(owner["mode"])
     _restore_settings(former["sysctl"])
     settle(manifest, instances, check=False)
-    shutil.rmtree(STATE, ignore_errors=True)
+    discard()

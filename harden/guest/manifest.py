@@ -7,7 +7,7 @@ import hashlib
 import json
 import pwd
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,10 @@ STATE = Path("/var/lib/dots-family-hardening")
 """Where the former state is kept; only root enters."""
 
 LOADER_ENTRIES = Path("/boot/efi/loader/entries")
+
+
+PARTS = {"apparmor": "/etc/apparmor.d", "audit": "/etc/audit"}
+"""What a machine can do without, and where its files lie."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,14 @@ class Manifest:
     tuning: Path
     """Belongs to a step of its own, so it is neither written nor awaited here."""
     files: tuple[Entry, ...]
+    without: tuple[str, ...] = ()
+    """Parts that this machine has not got and that are left out, by the administrator's word."""
+
+    def less(self, parts: tuple[str, ...]) -> Manifest:
+        """The same without these parts."""
+        folders = [PARTS[part] for part in parts]
+        left = (one for one in self.files if not any(one.path.is_relative_to(folder) for folder in folders))
+        return replace(self, files=tuple(left), without=parts)
 
     @property
     def hardening(self) -> tuple[Entry, ...]:
@@ -101,7 +113,17 @@ def parse(data: dict[str, Any], folder: Path) -> Manifest:
         kept=tuple(Path(path) for path in data["kept"]),
         tuning=Path(data["tuning"]),
         files=tuple(Entry(**{**entry, "path": Path(entry["path"])}) for entry in data["files"]),
+        without=tuple(data.get("without", ())),
     )
+
+
+def kept(folder: Path) -> Manifest:
+    """The manifest of what has been applied here. Raises `RefusedError`, or `OSError` when nothing has."""
+    path = folder / "manifest.json"
+    try:
+        return parse(json.loads(path.read_text(encoding="utf-8")), folder)
+    except (ValueError, KeyError, TypeError) as error:
+        raise RefusedError(f"{path}: is damaged ({error}); apply the hardening again") from None
 
 
 def load(here: Path) -> Manifest:

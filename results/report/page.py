@@ -17,6 +17,7 @@ from markupsafe import Markup
 from results import text
 from results.records import ImageRecord, Measure, Outcome, Verdict
 from results.report import plots
+from results.report.compliance import matrix
 from results.report.view import MACHINES, View
 from results.store import Stage, StoredRun
 
@@ -133,6 +134,7 @@ def render(seen: View) -> str:
             others=[(one, bar(one, edge)) for one in others],
             edge=edge,
             plots=[(one, plots.measure(one, place)) for place, one in enumerate(drawn[:PLOTTED])],
+            matrix=matrix(seen.controls),
             boots=tuple(boots(seen.run)),
             booted=booted(seen.run),
             added=added_words(seen.record.images),

@@ -1,10 +1,10 @@
-"""Renders a run's folder: report.html, summary.md, junit.xml, results.sarif, from nothing but what lies in it."""
+"""Renders a run's folder: report.html, summary.md, compliance.csv and CI's files, from nothing but what lies in it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from results.report import junit, markdown, page, sarif
+from results.report import compliance, junit, markdown, page, sarif
 from results.report.view import view
 from results.store import load_run, write_whole
 
@@ -19,6 +19,7 @@ def render_run(folder: Path) -> Path:
     write_whole(run.folder / "summary.md", markdown.render(seen))
     write_whole(run.folder / "junit.xml", junit.render(seen))
     write_whole(run.folder / "results.sarif", sarif.render(seen))
+    write_whole(run.folder / "compliance.csv", compliance.render(compliance.matrix(seen.controls)))
     # the folder keeps the name that the caller used, such as `latest`
     write_whole(run.folder / "report.html", page.render(seen))
     return folder / "report.html"

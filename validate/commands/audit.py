@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harden.waivers import load_waivers
 from results.base.errors import ExitCode, UsageError
 from results.base.events import Events
-from results.records import Finding, Findings, Key, Outcome
-from results.store import RunFolder, create
+from results.records import Finding, Findings, Key, Outcome, Waivers
+from results.store import RunFolder, create, timestamp
 from results.terminal import Terminal
+from results.waiving import expired, waived
 from validate.audit.judge import summary
 from validate.facts.collect import collect, needed
 from validate.facts.schema import load_facts
@@ -31,13 +33,20 @@ def parse_host(words: str) -> tuple[str, str, int]:
     return user, host.strip("[]"), int(port)
 
 
-def _show(findings: tuple[Finding, ...], terminal: Terminal) -> int:
+def _show(judged: tuple[Finding, ...], waivers: Waivers, terminal: Terminal) -> int:
+    findings = waived(judged, waivers)
     for one in findings:
-        if one.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE):
-            terminal.line(f"{one.outcome:5} {one.severity:8} {one.control}: {one.message}")
+        if one.waiver or one.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE):
+            waiver = f" [waiver: {one.waiver}]" if one.waiver else ""
+            terminal.line(f"{one.outcome:5} {one.severity:8} {one.control}: {one.message}{waiver}")
+    late = expired(waivers)
+    for gone in late:
+        terminal.line(f"the waiver of {gone.control} has expired: {gone.owner}, until {gone.until} ({gone.source})")
     told: Mapping[str, Any] = summary([one.model_dump() for one in findings])
     terminal.line(str(told["text"]))
-    return int(ExitCode.FAIL if told["failed"] else ExitCode.PASS)
+    covered = {one.control for one in findings if one.waiver}
+    failed = late or not findings or any(control not in covered for control in told["blocking"])
+    return int(ExitCode.FAIL if failed else ExitCode.PASS)
 
 
 def _folder(options: Options, target: str) -> RunFolder:
@@ -47,8 +56,9 @@ def _folder(options: Options, target: str) -> RunFolder:
 def run(options: Options, events: Events, terminal: Terminal) -> int:
     """Judge `--facts`, or collect from `--host` and judge."""
     plan = load_plan(options.product)
+    waivers = load_waivers(options.waivers, plan.catalogue.by_id, now=timestamp())
     if options.facts:
-        return _show(judge_facts(plan, load_facts(Path(options.facts))), terminal)
+        return _show(judge_facts(plan, load_facts(Path(options.facts))), waivers, terminal)
     if not options.host:
         raise UsageError("audit: neither --host nor --facts", "`-- --host user@host[:port]` or `-- --facts FILE`")
     user, host, port = parse_host(options.host)
@@ -66,4 +76,5 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
     )
     folder.stage("baseline", "after", "findings.json", Findings(key=key, findings=findings))
     terminal.line(f"facts: {folder.path / 'baseline/after/facts.json'}")
-    return _show(findings, terminal)
+    folder.write("waivers.json", waivers)
+    return _show(findings, waivers, terminal)

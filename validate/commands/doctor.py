@@ -40,6 +40,8 @@ def _programs() -> Iterator[Diagnosis]:
         yield Diagnosis(good=True, text="all programs and firmware are there")
     for need in needs:
         yield Diagnosis(good=False, text=f"missing: {need.package}: {need.why}")
+    for need in requirements.missing_for_nix():
+        yield Diagnosis(good=True, text=f"wanted, the Debian targets do without it: {need.package}: {need.why}")
 
 
 def _ids() -> Iterator[Diagnosis]:
@@ -72,15 +74,19 @@ def _accelerator(options: Options, events: Events) -> Iterator[Diagnosis]:
         yield Diagnosis(good=True, text=f"accelerator: {chosen.name} ({chosen.reason})")
 
 
+def _wanted() -> tuple[requirements.Need, ...]:
+    return (*requirements.missing(), *requirements.missing_for_nix())
+
+
 def _mend(events: Events, terminal: Terminal) -> None:
-    for argv in requirements.mending_command(requirements.missing()):
+    for argv in requirements.mending_command(_wanted()):
         terminal.line(f"$ {shlex.join(argv)}")
         run_command(argv, events=events, env={"DEBIAN_FRONTEND": "noninteractive"}, hint="is the mirror reachable?")
 
 
 def run(options: Options, events: Events, terminal: Terminal) -> int:
     """Diagnose, mend with `--fix`, and diagnose again what was mended."""
-    commands = requirements.mending_command(requirements.missing())
+    commands = requirements.mending_command(_wanted())
     if commands and options.fix:
         _mend(events, terminal)
     found = [*_programs(), *_ids(), *_room()]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
+from harden.waivers import load_waivers
 from images.build import BuiltImage
 from images.target import Target
 from results.base.errors import ExitCode, InfrastructureError, PipelineError, UsageError
 from results.base.events import Events
-from results.records import ImageRecord, Variant
+from results.records import ImageRecord, Variant, Waivers
 from results.report import render_run
-from results.store import RunFolder, create, previous_durations, read_record
+from results.store import RunFolder, create, previous_durations, read_record, timestamp
 from results.terminal import Terminal
 from results.transcript import Transcript
 from validate import requirements
@@ -44,13 +46,16 @@ def images_for(target: Target, plan: Plan, options: Options, events: Events) -> 
 def validate_target(target: Target, plan: Plan, options: Options, events: Events, terminal: Terminal) -> int:
     """One run: folder, images, machines, verdict, report. Returns its exit code."""
     terminal.expect(previous_durations(options.results, target.name))
-    folder = create(options.results, target.name, " ".join(options.workload), git_commit=git_commit(events))
+    now = datetime.now(UTC)
+    waivers = load_waivers(options.waivers, plan.catalogue.by_id, now=timestamp(now))  # before there is a folder
+    folder = create(options.results, target.name, " ".join(options.workload), git_commit=git_commit(events), now=now)
+    folder.write("waivers.json", waivers)
     recorder = Recorder()
     with Transcript(folder.path / "transcript.jsonl") as transcript:
         events.subscribe(transcript)
         events.subscribe(recorder)
         try:
-            return _run(target, plan, options, events, terminal, folder, recorder)
+            return _run(target, plan, options, events, terminal, folder, recorder, waivers)
         finally:
             events.unsubscribe(recorder)
             events.unsubscribe(transcript)
@@ -65,6 +70,7 @@ def _run(
     terminal: Terminal,
     folder: RunFolder,
     recorder: Recorder,
+    waivers: Waivers,
 ) -> int:
     try:
         with recorder.recording(folder):
@@ -73,7 +79,7 @@ def _run(
             with events.step("choose the accelerator"):
                 accelerator = choose(options.accel, events=events)
             recorder.host = describe_host(accelerator.name, accelerator.reason, events)
-            job = Job(target.name, plan, images, accelerator, options.repetitions, options.keep)
+            job = Job(target.name, plan, images, accelerator, options.repetitions, options.keep, waivers)
             record = run_job(job, folder, recorder, events)
     except BaseException:
         _report_broken_run(folder, events)

@@ -1,0 +1,16 @@
+# Names of the layers that have something to place on NixOS.
+[
+  "account"
+  "apparmor"
+  "audit"
+  "bus"
+  "file"
+  "journal"
+  "kernel"
+  "mode"
+  "module"
+  "sshd"
+  "sysctl"
+  "tuning"
+  "unit"
+]

@@ -1,0 +1,17 @@
+# What the kernel writes down.
+{ config, lib, ... }:
+let
+  cfg = config.services.dots-family.hardening;
+  place = import ../lib/place.nix { inherit lib; };
+  wanted = cfg.result.layers.audit;
+in
+{
+  config = lib.mkIf cfg.enable {
+    security.audit.enable = lib.mkIf cfg.layers.audit.enable (place.ours wanted.security.audit.enable);
+    security.audit.backlogLimit = lib.mkIf (wanted ? security.audit.backlogLimit) (
+      place.ours wanted.security.audit.backlogLimit
+    );
+    security.audit.rules = wanted.security.audit.rules or [ ];
+    security.auditd.enable = lib.mkIf cfg.layers.audit.enable (lib.mkDefault true);
+  };
+}

@@ -1,0 +1,107 @@
+# Options and checks of the hardening; each layer has a file of its own that places one part of `result`.
+{ config, options, lib, pkgs, ... }:
+let
+  cfg = config.services.dots-family.hardening;
+  policy = builtins.fromJSON (builtins.readFile cfg.policyFile);
+  product = config.services.dots-family;
+  vendor = options.services.dots-family ? enable;
+  names = policy.product.binaries;
+  layer = name: {
+    inherit name;
+    value.enable = lib.mkOption {
+      type = lib.types.bool;
+      default = true;
+      description = "Whether the layer `${name}` of the hardening is in force.";
+    };
+  };
+in
+{
+  imports = [
+    # The hardening's guide writes it so; nixpkgs has it below `security`.
+    (lib.mkAliasOptionModule [ "services" "auditd" "enable" ] [ "security" "auditd" "enable" ])
+    ./account.nix
+    ./apparmor.nix
+    ./audit.nix
+    ./bus.nix
+    ./file.nix
+    ./journal.nix
+    ./kernel.nix
+    ./mode.nix
+    ./module.nix
+    ./sshd.nix
+    ./sysctl.nix
+    ./tuning.nix
+    ./unit.nix
+  ];
+
+  options.services.dots-family.hardening = {
+    enable = lib.mkOption {
+      type = lib.types.bool;
+      default = vendor && product.enable;
+      defaultText = lib.literalExpression "config.services.dots-family.enable";
+      description = "Whether to harden DOTS Family Mode and the system under it.";
+    };
+    level = lib.mkOption {
+      type = lib.types.enum (builtins.attrNames (import ../lib/levels.nix));
+      default = "strict";
+      description = ''
+        How far to go: `essential` sets the controls of critical and high severity, `standard` those of medium
+        severity too, `strict` all of them.
+      '';
+    };
+    layers = builtins.listToAttrs (map layer (import ../lib/layers.nix));
+    waivers = lib.mkOption {
+      type = lib.types.listOf lib.types.str;
+      default = [ ];
+      example = [ "kernel.debugfs" ];
+      description = "Ids of controls that are not to be set; an unknown id fails the evaluation.";
+    };
+    package = lib.mkOption {
+      type = lib.types.package;
+      default =
+        product.package
+          or (throw "services.dots-family.hardening.package: nothing declares services.dots-family.package; import the vendor's module, or name the package here");
+      defaultText = lib.literalExpression "config.services.dots-family.package";
+      description = "The package whose programs AppArmor confines and the audit log watches.";
+    };
+    policyFile = lib.mkOption {
+      type = lib.types.path;
+      default = ../policy.json;
+      description = "The policy document; it is rendered from the same controls that harden Debian.";
+    };
+    result = lib.mkOption {
+      type = lib.types.raw;
+      internal = true;
+      readOnly = true;
+      description = "What the policy evaluates to, by layer.";
+    };
+  };
+
+  config = {
+    services.dots-family.hardening.result = import ../lib/policy.nix {
+      inherit (cfg) policyFile level waivers;
+      layers = lib.mapAttrs (_: one: one.enable) cfg.layers;
+      binaries = lib.mapAttrs (_: path: "${cfg.package}/bin/${baseNameOf path}") names;
+      closures = lib.mapAttrs (
+        name: _: pkgs.apparmorRulesFromClosure { name = "dots-family-${name}"; } [ cfg.package ]
+      ) names;
+      tools = {
+        false = "${pkgs.coreutils}/bin/false";
+        id = "${pkgs.coreutils}/bin/id";
+        kill = "${pkgs.coreutils}/bin/kill";
+        loginctl = "${pkgs.systemd}/bin/loginctl";
+        systemctl = "${pkgs.systemd}/bin/systemctl";
+      };
+    };
+    assertions = lib.mkIf cfg.enable [
+      {
+        assertion = vendor;
+        message = "services.dots-family.hardening.enable: nothing declares services.dots-family.enable; import the vendor's module beside nix/modules/hardening.nix, or nix/modules/default.nix for the reference workload";
+      }
+      {
+        assertion = cfg.layers.apparmor.enable -> config.security.apparmor.enable;
+        message = "services.dots-family.hardening.layers.apparmor: security.apparmor.enable is false, so no profile is loaded and the units would not start; set it to true or switch the layer off";
+      }
+    ];
+  };
+}

@@ -1,0 +1,12 @@
+# The journal: a drop-in, so that options of nixpkgs for it stay free for the user.
+{ config, lib, ... }:
+let
+  cfg = config.services.dots-family.hardening;
+  place = import ../lib/place.nix { inherit lib; };
+  wanted = cfg.result.layers.journal;
+in
+{
+  config = lib.mkIf cfg.enable {
+    environment.etc = wanted.environment.etc or { };
+  };
+}

@@ -1,0 +1,12 @@
+# Words on the kernel command line.
+{ config, lib, ... }:
+let
+  cfg = config.services.dots-family.hardening;
+  place = import ../lib/place.nix { inherit lib; };
+  wanted = cfg.result.layers.kernel;
+in
+{
+  config = lib.mkIf cfg.enable {
+    boot.kernelParams = wanted.boot.kernelParams;
+  };
+}

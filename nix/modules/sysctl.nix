@@ -1,0 +1,12 @@
+# Security settings of the kernel; a plain definition elsewhere is a conflict that evaluation reports.
+{ config, lib, ... }:
+let
+  cfg = config.services.dots-family.hardening;
+  place = import ../lib/place.nix { inherit lib; };
+  wanted = cfg.result.layers.sysctl;
+in
+{
+  config = lib.mkIf cfg.enable {
+    boot.kernel.sysctl = wanted.boot.kernel.sysctl;
+  };
+}

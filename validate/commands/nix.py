@@ -1,0 +1,175 @@
+"""`nix`: checks the Nix side as deep as this host allows, and says how deep it went and why it stopped."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harden.catalogue import Catalogue
+from harden.parity import debian, load_differences, nixos, unexplained
+from harden.policy import POLICY, REFRESH, policy, written
+from harden.product import Product
+from harden.render import render
+from results.base.errors import ExitCode, InfrastructureError, UsageError
+from results.base.events import Events
+from results.base.process import run as run_command
+from results.base.process import which
+from results.terminal import Terminal
+from validate.options import Options
+from validate.plan import load_plan
+
+NIX = POLICY.parent
+EVALUATOR = "nix-instantiate"
+LINTERS: Mapping[str, tuple[str, ...]] = {
+    "nixfmt": ("nixfmt", "--check"),
+    "deadnix": ("deadnix", "--fail"),
+    "statix": ("statix", "check"),
+}
+"""Looked with where the host has them; statix takes one path, so each gets the files one by one."""
+
+BEYOND = (
+    ("d", "the system's derivation", "needs a store that can be written and a whole nixpkgs: `nix build --dry-run`"),
+    ("e", "the build", "needs a substituter, a local store or a remote builder: `nix build ./nix#image-hardened`"),
+    ("f", "the boot", "needs the image of level e: `nox -s validate -- --target nixos --image hardened=FOLDER`"),
+)
+
+
+@dataclass(frozen=True)
+class Level:
+    """What one level found: failures as lines, and what could not be looked at."""
+
+    name: str
+    title: str
+    failures: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+
+
+@contextmanager
+def private_store() -> Iterator[dict[str, str]]:
+    """Environment in which Nix keeps its state in a folder of ours: no daemon, no root, nothing left behind."""
+    with tempfile.TemporaryDirectory(prefix="dots-nix-") as folder:
+        names = ("STATE", "STORE", "LOG", "CONF", "LOCALSTATE", "DATA")
+        yield {f"NIX_{name}_DIR": f"{folder}/{name.lower()}" for name in names} | {"HOME": folder}
+
+
+class EvaluationError(UsageError):
+    """Nix could not evaluate what it was given: for our own files, a check that failed."""
+
+
+def evaluate(expression: str, environment: Mapping[str, str], events: Events) -> Any:
+    """The value of a Nix expression as plain data. Raises `EvaluationError` that quotes what Nix said."""
+    argv = [EVALUATOR, "--eval", "--strict", "--json", "--readonly-mode", "--expr", expression]
+    done = run_command(argv, events=events, env=environment, check=False, timeout=600)
+    if done.status:
+        raise EvaluationError(f"{EVALUATOR}: the evaluation failed", evidence_of(done.tail))
+    return json.loads(done.text)
+
+
+def evidence_of(tail: str) -> str:
+    """The lines of Nix's complaint that tell a person something: errors, and where they stand."""
+    told = [line.strip() for line in tail.splitlines() if "error:" in line or line.strip().startswith("at ")]
+    return "; ".join(told) or tail
+
+
+def sources() -> tuple[Path, ...]:
+    """Every Nix file of ours."""
+    return tuple(sorted(NIX.rglob("*.nix")))
+
+
+def look_at_files(environment: Mapping[str, str], events: Events) -> Level:
+    """Level a: every file parses; formatter and linters where they are at hand."""
+    failures: list[str] = []
+    unseen: list[str] = []
+    for path in sources():
+        done = run_command([EVALUATOR, "--parse", str(path)], events=events, env=environment, check=False)
+        failures += [f"nix/{path.relative_to(NIX)}: does not parse: {evidence_of(done.tail)}"] if done.status else []
+    for name, argv in LINTERS.items():
+        if which(name) is None:
+            unseen.append(f"{name} is not on this host")
+            continue
+        for path in sources():
+            done = run_command([*argv, str(path)], events=events, check=False)
+            failures += [f"nix/{path.relative_to(NIX)}: {name}: {done.tail}"] if done.status else []
+    return Level("a", f"{len(sources())} files parse", tuple(failures), tuple(unseen))
+
+
+def look_at_policy(catalogue: Catalogue, product: Product, environment: Mapping[str, str], events: Events) -> Level:
+    """Level b: the policy is in step, evaluates, and says what Debian's rendering says."""
+    if POLICY.read_text(encoding="utf-8") != written(policy(catalogue, product)):
+        return Level("b", "parity", (f"nix/policy.json is out of step with harden/controls: run `{REFRESH}`",))
+    result = evaluate(f"import {NIX}/lib/policy.nix {{ }}", environment, events)
+    left, right = debian(render(catalogue, product)), nixos(result)
+    differences = load_differences()
+    setting = {one.id for one in catalogue.controls if one.set}
+    lost = setting - set(result["controls"]["active"])
+    failures = [*unexplained(left, right, differences), *(f"{one}: not in force on NixOS" for one in sorted(lost))]
+    title = (
+        f"{len(left)} settings compared, {len(differences)} differences on purpose; {len(setting)} controls in force"
+    )
+    return Level("b", title, tuple(failures))
+
+
+def look_at_modules(nixpkgs: Path, environment: Mapping[str, str], events: Events) -> Level:
+    """Level c: the guide's snippet in the module system of a nixpkgs tree, as much of it as the tree holds."""
+    if not (nixpkgs / "lib" / "default.nix").is_file():
+        raise UsageError(f"--nixpkgs {nixpkgs}: no lib/default.nix there", "give a checkout of nixpkgs")
+    whole = (nixpkgs / "nixos" / "lib" / "eval-config.nix").is_file()
+    check = "options" if whole else "standins"
+    words = f"nixpkgs = {json.dumps(str(nixpkgs.resolve()))}; configuration = import {NIX}/checks/snippet.nix;"
+    result = evaluate(f"import {NIX}/checks/{check}.nix {{ {words} }}", environment, events)
+    unseen = () if whole else ("the tree holds lib alone: option names and types of nixpkgs were not looked at",)
+    title = "the modules evaluate " + (
+        "in nixpkgs' own" if whole else "in its module system, with stand-ins for options"
+    )
+    return Level("c", title, tuple(result["failed"]), unseen)
+
+
+def judged(name: str, look: Callable[[], Level]) -> Level:
+    """What `look` finds; an evaluation that fails is a finding, too."""
+    try:
+        return look()
+    except EvaluationError as error:
+        return Level(name, error.what, (error.hint,))
+
+
+def show(level: Level, terminal: Terminal) -> bool:
+    """Tell one level; whether it passed."""
+    terminal.line(f"{'FAIL' if level.failures else 'ok  '} level {level.name}: {level.title}")
+    for line in level.failures:
+        terminal.line(f"       {line}")
+    for line in level.unseen:
+        terminal.line(f"     not looked: {line}")
+    return not level.failures
+
+
+def stop(levels: Sequence[tuple[str, str, str]], terminal: Terminal) -> None:
+    """Why it went no further."""
+    for name, title, reason in levels:
+        terminal.line(f"--   level {name}, {title}: not looked: {reason}")
+
+
+def run(options: Options, events: Events, terminal: Terminal) -> int:
+    """Go as deep as the host allows; a level that fails ends it."""
+    if which(EVALUATOR) is None:
+        raise InfrastructureError(f"{EVALUATOR}: not found on this host", "apt-get install nix-bin")
+    plan = load_plan(options.product)
+    nixpkgs: str = options.nixpkgs
+    with private_store() as environment:
+        passed = show(look_at_files(environment, events), terminal)
+        passed = passed and show(
+            judged("b", lambda: look_at_policy(plan.catalogue, plan.product, environment, events)), terminal
+        )
+        if passed and nixpkgs:
+            passed = show(judged("c", lambda: look_at_modules(Path(nixpkgs), environment, events)), terminal)
+    if not passed:
+        return int(ExitCode.FAIL)
+    without = (
+        [] if nixpkgs else [("c", "the modules in nixpkgs' module system", "give a nixpkgs tree by `--nixpkgs PATH`")]
+    )
+    stop([*without, *BEYOND], terminal)
+    return int(ExitCode.PASS)
