@@ -66,6 +66,12 @@ def audit(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def attack(session: nox.Session) -> None:
+    """Run every probe on a machine without the hardening and on one with it, and tell the fate of each."""
+    validate(session, "attack")
+
+
+@nox.session(python=False)
 def report(session: nox.Session) -> None:
     """Render a run's report again, without any machine (`-- --run FOLDER`; default: the newest run)."""
     validate(session, "report")

@@ -17,7 +17,20 @@ from harden.waivers import DEFAULT_WAIVERS
 from results.base.errors import UsageError
 from results.records import Variant
 
-COMMANDS = ("build", "validate", "doctor", "audit", "report", "sign", "verify", "bundle", "nix", "matrix", "bench")
+COMMANDS = (
+    "build",
+    "validate",
+    "doctor",
+    "audit",
+    "attack",
+    "report",
+    "sign",
+    "verify",
+    "bundle",
+    "nix",
+    "matrix",
+    "bench",
+)
 DEFAULT_TARGET = "debian-trixie"
 
 

@@ -35,7 +35,7 @@ LINTERS: Mapping[str, tuple[str, ...]] = {
 BEYOND = (
     ("d", "the system's derivation", "needs a store that can be written and a whole nixpkgs: `nix build --dry-run`"),
     ("e", "the build", "needs a substituter, a local store or a remote builder: `nix build ./nix#image-hardened`"),
-    ("f", "the boot", "needs the image of level e: `nox -s validate -- --target nixos --image hardened=FOLDER`"),
+    ("f", "the boot", "needs the image of level e; this version has no NixOS target to run it with"),
 )
 
 

@@ -23,6 +23,7 @@ from validate.options import Options
 from validate.pipeline import Job, run_job
 from validate.plan import Plan, load_plan
 from validate.recorder import Recorder, describe_host, git_commit
+from validate.rejudge import CHECKS, as_document
 
 BOTH: tuple[Variant, ...] = ("baseline", "hardened")
 
@@ -50,6 +51,7 @@ def validate_target(target: Target, plan: Plan, options: Options, events: Events
     waivers = load_waivers(options.waivers, plan.catalogue.by_id, now=timestamp(now))  # before there is a folder
     folder = create(options.results, target.name, " ".join(options.workload), git_commit=git_commit(events), now=now)
     folder.write("waivers.json", waivers)
+    folder.write(CHECKS, as_document(plan.checks))
     recorder = Recorder()
     with Transcript(folder.path / "transcript.jsonl") as transcript:
         events.subscribe(transcript)
