@@ -47,6 +47,11 @@ class Seen:
     baked: Observation
 
 
+def disk_image(built: BuiltImage) -> DiskImage:
+    """A built image as what a machine runs from."""
+    return DiskImage(built.disk, built.record.sha256, built.record.architecture)
+
+
 class Pipeline:
     """Runs one job into one run folder."""
 
@@ -70,17 +75,13 @@ class Pipeline:
     @contextmanager
     def _boot(self, variant: Variant) -> Iterator[tuple[Machine, Family]]:
         """A machine of this variant with the family in it; afterwards its image must be what it was."""
-        image = self._image(variant)
+        image = disk_image(self.job.images[variant])
         settings = MachineSettings(accelerator=self.job.accelerator, keep=self.job.keep)
         with machine(image, settings=settings, folder=self.folder.path, name=variant, events=self.events) as booted:
             self.recorder.boots.extend(booted.boots)
             with self.events.step(f"{variant}: family accounts"):
                 family = make_family(booted.session, self.job.plan.product)
             yield booted, family
-
-    def _image(self, variant: Variant) -> DiskImage:
-        built = self.job.images[variant]
-        return DiskImage(built.disk, built.record.sha256, built.record.architecture)
 
     def _key(self, booted: Machine, variant: Variant, phase: Phase) -> Key:
         return Key(target=self.job.target, variant=variant, phase=phase, boot_id=booted.boots[-1].boot_id)

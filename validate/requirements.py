@@ -8,6 +8,7 @@ from typing import Protocol
 
 import images.requirements
 import validate.machine.requirements
+from results.base.errors import InfrastructureError
 from results.base.process import which
 
 
@@ -26,6 +27,13 @@ class Need(Protocol):
 def missing() -> tuple[Need, ...]:
     """Everything that the host lacks for the whole job."""
     return (*images.requirements.missing(), *validate.machine.requirements.missing())
+
+
+def require() -> None:
+    """Raise `InfrastructureError` with the remedy where the host lacks something for the whole job."""
+    lacking = sorted({need.package for need in missing()})
+    if lacking:
+        raise InfrastructureError(f"this host lacks {', '.join(lacking)}", "run `nox -s doctor -- --fix`")
 
 
 def missing_for_nix() -> tuple[Need, ...]:

@@ -18,7 +18,7 @@ from harden.guest.system import BrokenError, run
 
 AUDIT_LOG = Path("/var/log/audit/audit.log")
 MOST = 16 << 20
-"""Most bytes of the audit log that are read at once, and most that are skipped in silence: none."""
+"""Most bytes of the audit log that are read at once; what is older is told of as not looked at."""
 LINES = 5000
 """Most entries of the journal that are read at once."""
 TOLD = 20
@@ -74,8 +74,8 @@ def ebpf(product: dict[str, Any]) -> Iterator[str]:
         yield "ebpf: the daemon says that its programs are not attached"
 
 
-def _since(folder: Path) -> Iterator[str]:
-    """Lines of the audit log since the last look, and what has been lost of them."""
+def _since(folder: Path) -> tuple[list[str], int]:
+    """Lines of the audit log since the last look, and how many bytes of it were too many to read."""
     marker = folder / "audit-position"
     info = AUDIT_LOG.stat()
     try:
@@ -83,7 +83,8 @@ def _since(folder: Path) -> Iterator[str]:
         start = int(known["offset"]) if known["inode"] == info.st_ino else 0
     except (OSError, ValueError, KeyError, TypeError):
         start = 0
-    start = max(start if start <= info.st_size else 0, info.st_size - MOST)
+    known_end = start if start <= info.st_size else 0
+    start = max(known_end, info.st_size - MOST)
     with AUDIT_LOG.open("rb") as file:
         file.seek(start)
         content = file.read(MOST)
@@ -91,7 +92,7 @@ def _since(folder: Path) -> Iterator[str]:
     fresh = marker.with_suffix(".new")  # not `write`: changing owners is more than the unit's sandbox allows
     fresh.write_text(json.dumps({"inode": info.st_ino, "offset": start + whole}), encoding="ascii")
     fresh.replace(marker)
-    yield from content[:whole].decode(errors="backslashreplace").splitlines()
+    return content[:whole].decode(errors="backslashreplace").splitlines(), start - known_end
 
 
 def _journal(folder: Path) -> Iterator[str]:
@@ -103,10 +104,10 @@ def _journal(folder: Path) -> Iterator[str]:
 def events(product: dict[str, Any], folder: Path) -> Iterator[str]:
     """Denials and audit events since the last look, counted."""
     counts: Counter[str] = Counter()
-    sources: list[Iterator[str]] = [_journal(folder)]
-    if AUDIT_LOG.exists():
-        sources.append(_since(folder))
-    for source in sources:
+    logged, skipped = _since(folder) if AUDIT_LOG.exists() else ([], 0)
+    if skipped:
+        yield f"audit: {skipped} bytes of {AUDIT_LOG} were not looked at: too much since the last look"
+    for source in (_journal(folder), logged):
         for line in source:
             denied, key = _DENIED.search(line[:4000]), _KEY.search(line[:4000])
             if denied and denied[1].startswith(product["name"]):

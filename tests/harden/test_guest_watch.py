@@ -49,6 +49,17 @@ def test_events_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not list(watch.events({"name": "dots-family"}, tmp_path))
 
 
+def test_what_was_too_much_to_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "audit.log"
+    log.write_bytes(b"type=OTHER\n" * 20)
+    monkeypatch.setattr(watch, "AUDIT_LOG", log)
+    monkeypatch.setattr(watch, "_journal", lambda _folder: iter(()))
+    monkeypatch.setattr(watch, "MOST", 22)
+    told = list(watch.events({"name": "dots-family"}, tmp_path))
+    assert told == [f"audit: 198 bytes of {log} were not looked at: too much since the last look"]
+    assert not list(watch.events({"name": "dots-family"}, tmp_path))
+
+
 @pytest.mark.parametrize("kind", ["symlink", "hardlink", "pipe"])
 def test_the_log_is_no_way_to_another_file(tmp_path: Path, kind: str) -> None:
     victim, log = tmp_path / "victim", tmp_path / "log"

@@ -8,7 +8,7 @@ from typing import Literal
 
 from images.build import BuiltImage
 from images.target import Target
-from results.base.errors import ExitCode, InfrastructureError
+from results.base.errors import ExitCode
 from results.base.events import Events
 from results.records import Key, Outcome, Phase, ProbeResult, Probes, Variant, Verdict
 from results.store import RunFolder, create, timestamp
@@ -20,8 +20,9 @@ from validate.commands.build import chosen_targets
 from validate.commands.validate import images_for
 from validate.family import make_family
 from validate.machine.accelerator import Accelerator, choose
-from validate.machine.machine import DiskImage, MachineSettings, machine
+from validate.machine.machine import MachineSettings, machine
 from validate.options import Options
+from validate.pipeline import disk_image
 from validate.plan import Plan, load_plan
 from validate.probes.run import run_probes
 
@@ -101,8 +102,7 @@ class Range:
 
     def attempt(self, variant: Variant, phase: Phase) -> tuple[ProbeResult, ...]:
         """One throw-away machine, all probes."""
-        image = self.images[variant]
-        disk = DiskImage(image.disk, image.record.sha256, image.record.architecture)
+        disk = disk_image(self.images[variant])
         settings = MachineSettings(accelerator=self.accelerator)
         with machine(disk, settings=settings, folder=self.folder.path, name=variant, events=self.events) as booted:
             family = make_family(booted.session, self.plan.product)
@@ -148,7 +148,5 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
     """Attack every chosen target; the worst exit code counts."""
     plan = load_plan(options.product)
     targets = chosen_targets(options)
-    lacking = sorted({need.package for need in requirements.missing()})
-    if lacking:
-        raise InfrastructureError(f"this host lacks {', '.join(lacking)}", "run `nox -s doctor -- --fix`")
+    requirements.require()
     return max(attack_target(target, plan, options, events, terminal) for target in targets)

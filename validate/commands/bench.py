@@ -31,8 +31,9 @@ from validate.commands.build import chosen_targets
 from validate.facts.collect import collect, needed
 from validate.family import make_family
 from validate.machine.accelerator import choose
-from validate.machine.machine import DiskImage, MachineSettings, machine
+from validate.machine.machine import MachineSettings, machine
 from validate.options import Options
+from validate.pipeline import disk_image
 from validate.plan import Plan, load_plan
 
 BOTH: tuple[Variant, ...] = ("baseline", "hardened")
@@ -91,7 +92,7 @@ def build_figures(target: Target, plan: Plan, events: Events) -> Iterator[Figure
 def machine_figures(image: BuiltImage, plan: Plan, options: Options, events: Events) -> Iterator[Figure]:
     """Boot, readiness, collecting and judging, in one real machine."""
     settings = MachineSettings(accelerator=choose(options.accel, events=events))
-    disk = DiskImage(image.disk, image.record.sha256, image.record.architecture)
+    disk = disk_image(image)
     with (
         tempfile.TemporaryDirectory(prefix="dots-bench-") as folder,
         machine(disk, settings=settings, folder=Path(folder), name="bench", events=events) as booted,

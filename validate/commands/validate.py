@@ -9,7 +9,7 @@ from pathlib import Path
 from harden.waivers import load_waivers
 from images.build import BuiltImage
 from images.target import Target
-from results.base.errors import ExitCode, InfrastructureError, PipelineError, UsageError
+from results.base.errors import ExitCode, PipelineError, UsageError
 from results.base.events import Events
 from results.records import ImageRecord, Variant, Waivers
 from results.report import render_run
@@ -105,10 +105,7 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
     """Validate every chosen target; the worst exit code counts."""
     plan = load_plan(options.product)
     targets = chosen_targets(options)
-    lacking = requirements.missing()
-    if lacking:
-        names = ", ".join(sorted({need.package for need in lacking}))
-        raise InfrastructureError(f"this host lacks {names}", "run `nox -s doctor -- --fix`")
+    requirements.require()
     worst = int(ExitCode.PASS)
     for target in targets:
         try:
