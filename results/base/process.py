@@ -107,7 +107,7 @@ def end(process: Process, *, grace: float = 2.0) -> None:
         os.killpg(process.pid, signal.SIGKILL)  # whatever of the group outlived its leader
 
 
-def run(
+def run(  # noqa: PLR0913 - each is a word of Popen's, by name
     argv: Sequence[str],
     *,
     events: Events,
@@ -116,6 +116,7 @@ def run(
     timeout: float | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
     hint: str = "",
 ) -> Completed:
     """Run `argv` to its end and return what it said.
@@ -127,7 +128,8 @@ def run(
         raise InfrastructureError(f"{argv[0]}: not found on this host", hint or "run `nox -s doctor`")
     merged = {**os.environ, **(env or {})}
     started = time.monotonic()
-    process = spawn(argv, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, cwd=cwd, env=merged)
+    source = subprocess.PIPE if stdin is not None else subprocess.DEVNULL
+    process = spawn(argv, stdin=source, cwd=cwd, env=merged, pass_fds=pass_fds)
     try:
         out, err = process.communicate(stdin, timeout=timeout)
     except subprocess.TimeoutExpired:

@@ -25,6 +25,7 @@ from validate.machine.accelerator import Accelerator
 from validate.machine.connect import connect_pinned
 from validate.machine.console import Console, Line
 from validate.machine.credentials import Credentials, private_text, public_line, smbios_strings
+from validate.machine.disk_io import asynchronous_io
 from validate.machine.firmware import firmware
 from validate.machine.qemu import DISK_NODE, arguments
 from validate.machine.qmp import Qmp
@@ -160,7 +161,8 @@ class Machine:
         strings = smbios_strings({**self._credentials.systemd(), **self.settings.credentials}, self.settings.arguments)
         with wired(image.path, strings, self._stack, self._events) as wires:
             self._overlay = wires.overlay
-            self._argv = arguments(self.name, self.settings.hardware, firmware().code, wires.fds)
+            aio = asynchronous_io(self._events)
+            self._argv = arguments(self.name, self.settings.hardware, firmware().code, wires.fds, aio)
             self._console = Console(wires.console, self.console_log, self._hear_line)
             self._stack.callback(self._console.close)
             self._qmp = Qmp(wires.qmp, self._hear_event)

@@ -23,6 +23,8 @@ EMULATED_CPU = "max,svm=off,la57=off,avx=off,avx2=off,f16c=off,fma=off"
 fail with `protocol` and EINVAL, in every boot."""
 
 AcceleratorName = Literal["kvm", "tcg"]
+Aio = Literal["threads", "io_uring"]
+"""How QEMU waits for its disk: a pool of threads (always there), or the kernel's ring (see `disk_io`)."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,14 @@ def firmware_arguments(code: Path, variables: int) -> list[str]:
     ]
 
 
-def disk_arguments(fds: Descriptors) -> list[str]:
+def disk_arguments(fds: Descriptors, aio: Aio) -> list[str]:
     """A virtio disk on an overlay that is thrown away: nothing has to reach the host's platters."""
-    overlay = (
-        f"driver=qcow2,node-name={DISK_NODE},backing=image,cache.direct=off,cache.no-flush=on,"
-        "file.driver=file,file.filename=/dev/fdset/3"
-    )
+    file = f"file.driver=file,file.aio={aio},file.filename=/dev/fdset"
+    overlay = f"driver=qcow2,node-name={DISK_NODE},backing=image,cache.direct=off,cache.no-flush=on,{file}/3"
     return [
         *("-add-fd", f"fd={fds.image},set=2"),
         *("-add-fd", f"fd={fds.overlay},set=3"),
-        *("-blockdev", "driver=raw,node-name=image,read-only=on,file.driver=file,file.filename=/dev/fdset/2"),
+        *("-blockdev", f"driver=raw,node-name=image,read-only=on,{file}/2"),
         *("-blockdev", overlay),
         *("-device", f"virtio-blk-pci,drive={DISK_NODE},bootindex=0"),
     ]
@@ -104,7 +104,7 @@ def network_arguments() -> list[str]:
     ]
 
 
-def arguments(name: str, hardware: Hardware, code: Path, fds: Descriptors) -> list[str]:
+def arguments(name: str, hardware: Hardware, code: Path, fds: Descriptors, aio: Aio = "threads") -> list[str]:
     """Build the whole vector for one machine."""
     strings = [word for fd in fds.strings for word in ("-smbios", f"type=11,path=/proc/self/fd/{fd}")]
     return [
@@ -114,7 +114,7 @@ def arguments(name: str, hardware: Hardware, code: Path, fds: Descriptors) -> li
         *accelerator_arguments(hardware),
         *("-smp", str(hardware.cpus), "-m", f"{hardware.memory}M"),
         *firmware_arguments(code, fds.variables),
-        *disk_arguments(fds),
+        *disk_arguments(fds, aio),
         *network_arguments(),
         *("-device", "virtio-rng-pci"),
         *("-chardev", f"socket,id=console,fd={fds.console}", "-serial", "chardev:console"),

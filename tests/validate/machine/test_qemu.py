@@ -33,10 +33,16 @@ def test_the_image_is_read_only_and_nothing_but_firmware_goes_by_path() -> None:
     argv = arguments("x", Hardware("tcg"), Path("/fw/co,de.fd"), FDS)
     nodes = value(argv, "-blockdev")
     assert [node for node in nodes if "node-name=image" in node] == [
-        "driver=raw,node-name=image,read-only=on,file.driver=file,file.filename=/dev/fdset/2"
+        "driver=raw,node-name=image,read-only=on,file.driver=file,file.aio=threads,file.filename=/dev/fdset/2"
     ]
     assert any("file.filename=/fw/co,,de.fd" in node and "read-only=on" in node for node in nodes)
     assert not [word for word in argv if "/tmp" in word or "/home" in word or "/var" in word]
+
+
+def test_both_files_of_the_disk_are_waited_for_in_the_same_way() -> None:
+    nodes = value(arguments("x", Hardware("tcg"), Path("/c"), FDS, "io_uring"), "-blockdev")
+    waits = [node.partition("file.aio=")[2].partition(",")[0] for node in nodes if "file.aio=" in node]
+    assert waits == ["io_uring", "io_uring"]
 
 
 def test_the_guest_reaches_nothing_and_only_loopback_reaches_it() -> None:
