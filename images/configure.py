@@ -34,6 +34,12 @@ HostKey /etc/ssh/ssh_host_ed25519_key
 PermitRootLogin prohibit-password
 """
 
+SSH_FIRST = """\
+# While the machine starts, the way in gets the processor first: who waits for it is let in when the rest is up.
+[Service]
+StartupCPUWeight=10000
+"""
+
 HOST_KEY_UNIT = """\
 [Unit]
 Description=Make an SSH host key where no credential brought one
@@ -79,6 +85,7 @@ def overlay(target: Target, sources: Sequence[str], epoch: int) -> tuple[Plain, 
         ),
         Plain("/etc/systemd/network/80-dhcp.network", NETWORK),
         Plain("/etc/ssh/sshd_config.d/10-image.conf", SSH),
+        Plain("/etc/systemd/system/ssh.service.d/10-image.conf", SSH_FIRST),
         Plain("/etc/systemd/system/ssh-host-key.service", HOST_KEY_UNIT),
         Plain("/etc/apt/sources.list", "".join(f"{line}\n" for line in sources)),
         Plain("/etc/.updated", stamp),

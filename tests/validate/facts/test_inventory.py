@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from validate.facts.guest import inventory
+from validate.facts.guest import inventory, walking
 from validate.facts.guest.context import Commands, Context, Reader
 
 
@@ -82,3 +82,27 @@ def test_a_mount_that_cannot_be_looked_at_is_said(root: Path) -> None:
     with (root / "proc/self/mountinfo").open("a") as file:
         file.write("3 1 8:2 / /gone rw - ext4 /dev/vdb rw\n")
     assert "setuid./gone" in look(root)[1]
+
+
+def test_a_tree_of_many_folders_is_walked_whole_by_several_processes(root: Path) -> None:
+    for number in range(400):
+        (root / f"usr/share/{number % 20}/{number}/deep/er").mkdir(parents=True)
+        make(root / f"usr/share/{number % 20}/{number}/deep/er/tool", 0o4755)
+    facts, errors = look(root)
+    assert len(facts["setuid"]) == 400
+    assert errors == {}
+
+
+def test_a_walk_that_is_broken_off_is_an_error_and_no_short_list(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = os.getpid()
+    look_into = walking.look_into
+
+    def dying(*arguments: Any) -> Any:
+        if os.getpid() != parent:
+            os._exit(7)
+        return look_into(*arguments)
+
+    monkeypatch.setattr(walking, "ENOUGH", 1)
+    monkeypatch.setattr(walking, "look_into", dying)
+    with pytest.raises(OSError, match="ended with status"):
+        look(root)

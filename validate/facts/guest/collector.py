@@ -60,6 +60,7 @@ def collect(context: Context, sections: tuple[Section, ...] = SECTIONS) -> dict[
     seconds: dict[str, float] = {}
     for command in first_commands(context):
         context.commands.start(*command)
+    inventory.begin(context)
     for names, work in sections:
         begun = monotonic()
         try:
