@@ -81,7 +81,7 @@ def overlay(target: Target, sources: Sequence[str], epoch: int) -> tuple[Plain, 
         Plain(
             "/etc/fstab",
             f"PARTUUID={ROOT_PARTITION} / ext4 errors=remount-ro 0 0\n"
-            f"PARTUUID={ESP_PARTITION} {ESP_MOUNT} vfat umask=0077 0 0\n",
+            f"PARTUUID={ESP_PARTITION} {ESP_MOUNT} vfat umask=0077,x-systemd.device-timeout=5min 0 0\n",
         ),
         Plain("/etc/systemd/network/80-dhcp.network", NETWORK),
         Plain("/etc/ssh/sshd_config.d/10-image.conf", SSH),

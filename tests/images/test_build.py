@@ -269,6 +269,23 @@ def test_a_full_disk_is_one_clear_error(folder: Path, built: dict[Variant, Built
     assert not list((folder / "cache").glob(f"{MAKING}*"))
 
 
+def test_refresh_asks_the_mirror_again(folder: Path, built: dict[Variant, BuiltImage]) -> None:
+    seen: list[Event] = []
+    again = build_target(
+        load_target("debian-trixie"),
+        tree=TREE,
+        workload=Packages((folder / "tiny_1.0_all.deb",)),
+        variants=BOTH,
+        cache=Cache(folder / "cache"),
+        events=Events(seen.append),
+        refresh=True,
+    )
+    assert [event.text for event in seen if event.kind == "note" and "the mirror has" in event.text]
+    assert "operating system of debian-trixie" in [event.text for event in seen if event.kind == "step-end"]
+    if any("same packages" in event.text for event in seen):  # a mirror may change while tests run
+        assert {v: i.record.sha256 for v, i in again.items()} == {v: i.record.sha256 for v, i in built.items()}
+
+
 def test_progress_is_told(folder: Path, built: dict[Variant, BuiltImage]) -> None:
     seen: list[Event] = []
     target = load_target("debian-trixie")

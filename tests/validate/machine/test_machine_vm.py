@@ -190,10 +190,13 @@ def refused(disk_image: DiskImage, settings: MachineSettings, folder: Path, name
 
 
 def test_a_panic_while_booting(disk_image: DiskImage, accelerator: Accelerator, tmp_path: Path) -> None:
-    settings = MachineSettings(accelerator, kernel_arguments=("init=/bin/true",))
+    settings = MachineSettings(accelerator, kernel_arguments=("init=/bin/true",), keep=True)
     error = refused(disk_image, settings, tmp_path, "panics")
     assert "boot: the guest is in trouble: kernel panic" in error.what
     assert "Kernel panic" in error.evidence
+    kept = tmp_path / "overlay-panics.qcow2"  # by `keep`: the disk as the machine left it, for a look
+    told = subprocess.run(["qemu-img", "info", "--force-share", str(kept)], capture_output=True, text=True, check=True)
+    assert "file format: qcow2" in told.stdout
 
 
 def test_a_hang_while_booting(disk_image: DiskImage, accelerator: Accelerator, tmp_path: Path) -> None:
