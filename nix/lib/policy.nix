@@ -12,6 +12,8 @@
   waivers ? [ ],
   # Paths of the product's programs: { daemon = "/nix/store/…/bin/dots-family-daemon"; … }
   binaries ? policy.product.binaries,
+  # Names of the roles' groups, where they are not those of Debian: { parents = "dots-family-parents"; … }
+  groups ? { },
   # Paths of the system's programs: { kill = "/nix/store/…/bin/kill"; … }
   tools ? { },
   # AppArmor rules for the libraries of each program: { daemon = "/nix/store/…-rules"; … }
@@ -21,11 +23,12 @@ let
   levels = import ./levels.nix;
   layerNames = import ./layers.nix;
   checked = import ./checks.nix {
-    inherit policy level layers waivers levels layerNames;
+    inherit policy level layers waivers levels layerNames groups;
     file = toString policyFile;
   };
   places = import ./places.nix;
-  text = import ./text.nix { inherit policy binaries tools; };
+  allGroups = policy.product.groups // groups;
+  text = import ./text.nix { inherit policy binaries tools; groups = allGroups; };
 
   on = layer: layers.${layer} or true;
   inForce =
@@ -38,7 +41,10 @@ let
     );
   active = builtins.filter (one: inForce one.control);
 
-  context = { inherit policy places text active inForce on closures; };
+  context = {
+    inherit policy places text active inForce on closures;
+    groups = allGroups;
+  };
   pairs = values: builtins.listToAttrs (map (one: { inherit (one) name value; }) values);
   only = layer: value: if on layer then value else { };
   modprobe = map (one: "install ${one.module} ${text.tool "false"}") (active policy.modules);
@@ -57,7 +63,7 @@ assert checked;
     ) (map (one: one.parameter) (active policy.kernel));
     module.boot.extraModprobeConfig = builtins.concatStringsSep "" (map (line: line + "\n") modprobe);
     mode.systemd.tmpfiles.rules = builtins.filter (
-      rule: !(builtins.any (path: text.mentions path rule) places.linkedFiles)
+      rule: !(builtins.any (path: text.mentions path rule) (places.linkedFiles ++ places.keptByUnits))
     ) (map (one: one.rule) (active policy.modes));
     sshd.services.openssh.settings = pairs (map text.sshd (active policy.sshd));
     journal = only "journal" {

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harden.catalogue import Catalogue
 from harden.parity import debian, load_differences, nixos, unexplained
@@ -20,11 +18,13 @@ from results.base.events import Events
 from results.base.process import run as run_command
 from results.base.process import which
 from results.terminal import Terminal
+from validate.evaluator import EVALUATOR, EvaluationError, evaluate, evidence_of, private_store, require, too_old
 from validate.options import Options
 from validate.plan import load_plan
 
 NIX = POLICY.parent
-EVALUATOR = "nix-instantiate"
+NIXPKGS = "DOTS_FAMILY_NIXPKGS"
+"""Environment variable that names a nixpkgs tree where `--nixpkgs` does not."""
 LINTERS: Mapping[str, tuple[str, ...]] = {
     "nixfmt": ("nixfmt", "--check"),
     "deadnix": ("deadnix", "--fail"),
@@ -47,33 +47,6 @@ class Level:
     title: str
     failures: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
-
-
-@contextmanager
-def private_store() -> Iterator[dict[str, str]]:
-    """Environment in which Nix keeps its state in a folder of ours: no daemon, no root, nothing left behind."""
-    with tempfile.TemporaryDirectory(prefix="dots-nix-") as folder:
-        names = ("STATE", "STORE", "LOG", "CONF", "LOCALSTATE", "DATA")
-        yield {f"NIX_{name}_DIR": f"{folder}/{name.lower()}" for name in names} | {"HOME": folder}
-
-
-class EvaluationError(UsageError):
-    """Nix could not evaluate what it was given: for our own files, a check that failed."""
-
-
-def evaluate(expression: str, environment: Mapping[str, str], events: Events) -> Any:
-    """The value of a Nix expression as plain data. Raises `EvaluationError` that quotes what Nix said."""
-    argv = [EVALUATOR, "--eval", "--strict", "--json", "--readonly-mode", "--expr", expression]
-    done = run_command(argv, events=events, env=environment, check=False, timeout=600)
-    if done.status:
-        raise EvaluationError(f"{EVALUATOR}: the evaluation failed", evidence_of(done.tail))
-    return json.loads(done.text)
-
-
-def evidence_of(tail: str) -> str:
-    """The lines of Nix's complaint that tell a person something: errors, and where they stand."""
-    told = [line.strip() for line in tail.splitlines() if "error:" in line or line.strip().startswith("at ")]
-    return "; ".join(told) or tail
 
 
 def sources() -> tuple[Path, ...]:
@@ -114,19 +87,54 @@ def look_at_policy(catalogue: Catalogue, product: Product, environment: Mapping[
     return Level("b", title, tuple(failures))
 
 
-def look_at_modules(nixpkgs: Path, environment: Mapping[str, str], events: Events) -> Level:
-    """Level c: the guide's snippet in the module system of a nixpkgs tree, as much of it as the tree holds."""
+CONFIGURATIONS: Mapping[str, tuple[str, str]] = {
+    "on the reference workload": ("snippet", "true"),
+    "on the vendor's module": ("on-vendor", "false"),
+}
+"""Where the guide's snippet is evaluated: the file in nix/checks, and whether our reference workload is there."""
+
+
+def depth_of(nixpkgs: Path) -> tuple[str, str, tuple[str, ...]]:
+    """Which check in nix/checks a tree allows, what that shows, and what it does not. Raises `UsageError`."""
     if not (nixpkgs / "lib" / "default.nix").is_file():
         raise UsageError(f"--nixpkgs {nixpkgs}: no lib/default.nix there", "give a checkout of nixpkgs")
-    whole = (nixpkgs / "nixos" / "lib" / "eval-config.nix").is_file()
-    check = "options" if whole else "standins"
-    words = f"nixpkgs = {json.dumps(str(nixpkgs.resolve()))}; configuration = import {NIX}/checks/snippet.nix;"
-    result = evaluate(f"import {NIX}/checks/{check}.nix {{ {words} }}", environment, events)
-    unseen = () if whole else ("the tree holds lib alone: option names and types of nixpkgs were not looked at",)
-    title = "the modules evaluate " + (
-        "in nixpkgs' own" if whole else "in its module system, with stand-ins for options"
-    )
-    return Level("c", title, tuple(result["failed"]), unseen)
+    if not (nixpkgs / "nixos" / "modules").is_dir():
+        return (
+            "standins",
+            "in its module system, with stand-ins for options",
+            ("the tree holds lib alone: option names and types of nixpkgs were not looked at",),
+        )
+    return "declared", "with nixpkgs' own option declarations, and stand-ins for packages", ()
+
+
+def expression(check: str, nixpkgs: Path, configuration: str, reference: str = "true") -> str:
+    """The Nix expression that evaluates a configuration by one of nix/checks."""
+    tree = json.dumps(str(nixpkgs.resolve()))
+    words = f"nixpkgs = {tree}; configuration = {configuration}; reference = {reference};"
+    return f"import {NIX}/checks/{check}.nix {{ {words} }}"
+
+
+def look_at_modules(nixpkgs: Path, environment: Mapping[str, str], events: Events) -> Level:
+    """Level c: the guide's snippet in the module system of a nixpkgs tree, as much of it as the tree holds."""
+    check, how, unseen = depth_of(nixpkgs)
+    old = too_old(environment, events)
+    if old:
+        raise InfrastructureError(f"--nixpkgs: {old}", "put a newer Nix first on PATH")
+    failures: list[str] = []
+    for where, (file, reference) in CONFIGURATIONS.items():
+        result = evaluate(expression(check, nixpkgs, f"import {NIX}/checks/{file}.nix", reference), environment, events)
+        failures += [f"{where}: {message}" for message in result["failed"]]
+        failures += [f"{where}: {path}: not in force as the policy wants it" for path in result["lost"]]
+    if (nixpkgs / "pkgs" / "top-level" / "default.nix").is_file():
+        failures += look_at_system(nixpkgs, environment, events)
+        how += "; and in nixpkgs' own system"
+    return Level("c", f"the modules evaluate {' and '.join(CONFIGURATIONS)}, {how}", tuple(failures), unseen)
+
+
+def look_at_system(nixpkgs: Path, environment: Mapping[str, str], events: Events) -> Iterator[str]:
+    """The same in a whole nixpkgs, as `nixos-rebuild` evaluates it; yields failed assertions."""
+    tree = json.dumps(str(nixpkgs.resolve()))
+    yield from evaluate(f"(import {NIX}/checks/options.nix {{ nixpkgs = {tree}; }}).failed", environment, events)
 
 
 def judged(name: str, look: Callable[[], Level]) -> Level:
@@ -155,10 +163,9 @@ def stop(levels: Sequence[tuple[str, str, str]], terminal: Terminal) -> None:
 
 def run(options: Options, events: Events, terminal: Terminal) -> int:
     """Go as deep as the host allows; a level that fails ends it."""
-    if which(EVALUATOR) is None:
-        raise InfrastructureError(f"{EVALUATOR}: not found on this host", "apt-get install nix-bin")
+    require()
     plan = load_plan(options.product)
-    nixpkgs: str = options.nixpkgs
+    nixpkgs = options.nixpkgs or os.environ.get(NIXPKGS, "")
     with private_store() as environment:
         passed = show(look_at_files(environment, events), terminal)
         passed = passed and show(
@@ -168,8 +175,7 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
             passed = show(judged("c", lambda: look_at_modules(Path(nixpkgs), environment, events)), terminal)
     if not passed:
         return int(ExitCode.FAIL)
-    without = (
-        [] if nixpkgs else [("c", "the modules in nixpkgs' module system", "give a nixpkgs tree by `--nixpkgs PATH`")]
-    )
+    missing = f"give a nixpkgs tree by `--nixpkgs PATH` or {NIXPKGS}"
+    without = [] if nixpkgs else [("c", "the modules in nixpkgs' module system", missing)]
     stop([*without, *BEYOND], terminal)
     return int(ExitCode.PASS)
