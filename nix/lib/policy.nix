@@ -56,14 +56,14 @@ assert checked;
     unit = only "unit" (import ./units.nix context);
     apparmor = only "apparmor" (import ./apparmor.nix context);
     audit = only "audit" (import ./audit.nix context);
-    sysctl.boot.kernel.sysctl = pairs (text.values (active policy.sysctl));
+    sysctl.boot.kernel.sysctl = builtins.removeAttrs (pairs (text.values (active policy.sysctl))) places.sysctlsWithoutEffect;
     tuning.boot.kernel.sysctl = pairs (text.values (active policy.tuning));
     kernel.boot.kernelParams = builtins.filter (
       word: !(builtins.elem word places.parametersWithoutEffect)
     ) (map (one: one.parameter) (active policy.kernel));
     module.boot.extraModprobeConfig = builtins.concatStringsSep "" (map (line: line + "\n") modprobe);
     mode.systemd.tmpfiles.rules = builtins.filter (
-      rule: !(builtins.any (path: text.mentions path rule) (places.linkedFiles ++ places.keptByUnits))
+      rule: !(builtins.any (path: text.mentions path rule) places.modesOfOthers)
     ) (map (one: one.rule) (active policy.modes));
     sshd.services.openssh.settings = pairs (map text.sshd (active policy.sshd));
     journal = only "journal" {

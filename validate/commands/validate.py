@@ -17,11 +17,11 @@ from results.store import RunFolder, create, previous_durations, read_record, ti
 from results.terminal import Terminal
 from results.transcript import Transcript
 from validate import requirements
-from validate.commands.build import build_images, chosen_targets
+from validate.commands.build import build_images, chosen_targets, require_sources
 from validate.machine.accelerator import choose
 from validate.options import Options
 from validate.pipeline import Job, run_job
-from validate.plan import Plan, load_plan
+from validate.plan import Plan, load_plan, on_nixos
 from validate.recorder import Recorder, describe_host, git_commit
 from validate.rejudge import CHECKS, as_document
 
@@ -51,7 +51,6 @@ def validate_target(target: Target, plan: Plan, options: Options, events: Events
     waivers = load_waivers(options.waivers, plan.catalogue.by_id, now=timestamp(now))  # before there is a folder
     folder = create(options.results, target.name, " ".join(options.workload), git_commit=git_commit(events), now=now)
     folder.write("waivers.json", waivers)
-    folder.write(CHECKS, as_document(plan.checks))
     recorder = Recorder()
     with Transcript(folder.path / "transcript.jsonl") as transcript:
         events.subscribe(transcript)
@@ -78,6 +77,9 @@ def _run(
         with recorder.recording(folder):
             with events.step("images"):
                 images = images_for(target, plan, options, events)
+            if target.distribution == "nixos":
+                plan = on_nixos(plan, images["baseline"].folder)
+            folder.write(CHECKS, as_document(plan.checks))
             with events.step("choose the accelerator"):
                 accelerator = choose(options.accel, events=events)
             recorder.host = describe_host(accelerator.name, accelerator.reason, events)
@@ -105,6 +107,7 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
     """Validate every chosen target; the worst exit code counts."""
     plan = load_plan(options.product)
     targets = chosen_targets(options)
+    require_sources(targets, options, events)
     requirements.require()
     worst = int(ExitCode.PASS)
     for target in targets:
