@@ -50,6 +50,6 @@ in
     logrotate.settings = ours [ "dots-family" ] config.services.logrotate.settings;
     dbus = { inherit (config.services.dbus) apparmor; packages = map toString config.services.dbus.packages; };
   };
-  inherit (result) controls;
+  inherit (result) controls places;
   lost = import ../lib/lost.nix result.layers config;
 }

@@ -3,6 +3,7 @@
 # The result is grouped by layer, so that a module can place one layer and nothing else:
 #   layers.<layer>  the option values of that layer, as they would be written in a configuration
 #   texts           what needs a package around it (the D-Bus policy and activation files)
+#   places          paths of programs and names of groups, for whoever judges the machine
 #   controls        which controls are in force, waived, or left out by level or layer
 {
   policyFile ? ../policy.json,
@@ -75,6 +76,10 @@ assert checked;
   texts = {
     bus = if on "bus" then text.joined (active policy.bus.segments) else null;
     activation = (import ./files.nix context).activation;
+  };
+  places = {
+    inherit binaries tools;
+    groups = allGroups;
   };
   controls = {
     active = builtins.filter inForce sets;

@@ -17,6 +17,7 @@ in
       "suid-sgid-wrappers.service"
       "systemd-tmpfiles-setup.service"
     ];
+    systemd.tmpfiles.rules = lib.optional cfg.layers.audit.enable "d /nix/var/nix/profiles 0755 root root -";
     security.auditd.enable = lib.mkIf cfg.layers.audit.enable (lib.mkDefault true);
   };
 }

@@ -19,6 +19,7 @@ from results.base.process import run as run_command
 from results.base.process import which
 from results.terminal import Terminal
 from validate.evaluator import EVALUATOR, EvaluationError, evaluate, evidence_of, private_store, require, too_old
+from validate.nix_lint import complaints
 from validate.options import Options
 from validate.plan import load_plan
 
@@ -55,12 +56,13 @@ def sources() -> tuple[Path, ...]:
 
 
 def look_at_files(environment: Mapping[str, str], events: Events) -> Level:
-    """Level a: every file parses; formatter and linters where they are at hand."""
+    """Level a: every file parses, and binds no name in vain; formatter and linters where they are at hand."""
     failures: list[str] = []
     unseen: list[str] = []
     for path in sources():
         done = run_command([EVALUATOR, "--parse", str(path)], events=events, env=environment, check=False)
         failures += [f"nix/{path.relative_to(NIX)}: does not parse: {evidence_of(done.tail)}"] if done.status else []
+        failures += [f"nix/{path.relative_to(NIX)}: {line}" for line in complaints(path.read_text(encoding="utf-8"))]
     for name, argv in LINTERS.items():
         if which(name) is None:
             unseen.append(f"{name} is not on this host")
@@ -68,7 +70,9 @@ def look_at_files(environment: Mapping[str, str], events: Events) -> Level:
         for path in sources():
             done = run_command([*argv, str(path)], events=events, check=False)
             failures += [f"nix/{path.relative_to(NIX)}: {name}: {done.tail}"] if done.status else []
-    return Level("a", f"{len(sources())} files parse", tuple(failures), tuple(unseen))
+    return Level(
+        "a", f"{len(sources())} files parse; no unused name, no stray white space", tuple(failures), tuple(unseen)
+    )
 
 
 def look_at_policy(catalogue: Catalogue, product: Product, environment: Mapping[str, str], events: Events) -> Level:
