@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from harden.parity import debian, load_differences, nixos, unexplained
 from harden.policy import POLICY, REFRESH, policy, written
 from harden.product import Product
 from harden.render import render
+from images.nixos import EXPERIMENTAL, lacking
 from results.base.errors import ExitCode, InfrastructureError, UsageError
 from results.base.events import Events
 from results.base.process import run as run_command
@@ -21,7 +22,7 @@ from results.terminal import Terminal
 from validate.evaluator import EVALUATOR, EvaluationError, evaluate, evidence_of, private_store, require, too_old
 from validate.nix_lint import complaints
 from validate.options import Options
-from validate.plan import load_plan
+from validate.plan import Plan, load_plan
 
 NIX = POLICY.parent
 NIXPKGS = "DOTS_FAMILY_NIXPKGS"
@@ -33,11 +34,8 @@ LINTERS: Mapping[str, tuple[str, ...]] = {
 }
 """Looked with where the host has them; statix takes one path, so each gets the files one by one."""
 
-BEYOND = (
-    ("d", "the system's derivation", "needs a store that can be written and a whole nixpkgs: `nix build --dry-run`"),
-    ("e", "the build", "needs a substituter, a local store or a remote builder: `nix build ./nix#image-hardened`"),
-    ("f", "the boot", "needs the image of level e; this version has no NixOS target to run it with"),
-)
+FLAKE = f"path:{NIX.parent}?dir=nix"
+BOOT = "`nox -s build validate -- --target nixos` boots what level e makes"
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ def look_at_modules(nixpkgs: Path, environment: Mapping[str, str], events: Event
         result = evaluate(expression(check, nixpkgs, f"import {NIX}/checks/{file}.nix", reference), environment, events)
         failures += [f"{where}: {message}" for message in result["failed"]]
         failures += [f"{where}: {path}: not in force as the policy wants it" for path in result["lost"]]
-    if (nixpkgs / "pkgs" / "top-level" / "default.nix").is_file():
+    if is_whole(str(nixpkgs)):
         failures += look_at_system(nixpkgs, environment, events)
         how += "; and in nixpkgs' own system"
     return Level("c", f"the modules evaluate {' and '.join(CONFIGURATIONS)}, {how}", tuple(failures), unseen)
@@ -139,6 +137,27 @@ def look_at_system(nixpkgs: Path, environment: Mapping[str, str], events: Events
     """The same in a whole nixpkgs, as `nixos-rebuild` evaluates it; yields failed assertions."""
     tree = json.dumps(str(nixpkgs.resolve()))
     yield from evaluate(f"(import {NIX}/checks/options.nix {{ nixpkgs = {tree}; }}).failed", environment, events)
+
+
+def look_at_derivation(nixpkgs: str, events: Events) -> Level:
+    """Level d: the hardened system as the derivation that `nixos-rebuild` would build."""
+    toplevel = f"{FLAKE}#nixosConfigurations.hardened.config.system.build.toplevel.drvPath"
+    other = ["--override-input", "nixpkgs", f"path:{Path(nixpkgs).resolve()}"] if is_whole(nixpkgs) else []
+    done = run_command(["nix", *EXPERIMENTAL, "eval", "--raw", *other, toplevel], events=events, check=False)
+    return Level("d", "the system's derivation", (evidence_of(done.tail),) if done.status else ())
+
+
+def look_at_build(events: Events) -> Level:
+    """Level e: both images are built; the store keeps them."""
+    images = [f"{FLAKE}#image-{variant}" for variant in ("baseline", "hardened")]
+    argv = ["nix", *EXPERIMENTAL, "build", "--no-link", *images]
+    done = run_command(argv, events=events, check=False, timeout=4 * 3600)
+    return Level("e", "both images are built", (evidence_of(done.tail),) if done.status else ())
+
+
+def is_whole(nixpkgs: str) -> bool:
+    """Whether a tree has packages, too."""
+    return bool(nixpkgs) and (Path(nixpkgs) / "pkgs" / "top-level" / "default.nix").is_file()
 
 
 def judged(name: str, look: Callable[[], Level]) -> Level:
@@ -159,10 +178,17 @@ def show(level: Level, terminal: Terminal) -> bool:
     return not level.failures
 
 
-def stop(levels: Sequence[tuple[str, str, str]], terminal: Terminal) -> None:
+def stop(level: str, why: str, terminal: Terminal) -> None:
     """Why it went no further."""
-    for name, title, reason in levels:
-        terminal.line(f"--   level {name}, {title}: not looked: {reason}")
+    terminal.line(f"--   not looked: level {level}, {why}")
+
+
+def look(plan: Plan, nixpkgs: str, events: Events, environment: Mapping[str, str]) -> Iterator[Level]:
+    """Levels a to c, c where there is a tree for it; none behind one that fails."""
+    yield look_at_files(environment, events)
+    yield judged("b", lambda: look_at_policy(plan.catalogue, plan.product, environment, events))
+    if nixpkgs:
+        yield judged("c", lambda: look_at_modules(Path(nixpkgs), environment, events))
 
 
 def run(options: Options, events: Events, terminal: Terminal) -> int:
@@ -171,15 +197,19 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
     plan = load_plan(options.product)
     nixpkgs = options.nixpkgs or os.environ.get(NIXPKGS, "")
     with private_store() as environment:
-        passed = show(look_at_files(environment, events), terminal)
-        passed = passed and show(
-            judged("b", lambda: look_at_policy(plan.catalogue, plan.product, environment, events)), terminal
+        for level in look(plan, nixpkgs, events, environment):
+            if not show(level, terminal):
+                return int(ExitCode.FAIL)
+    if not nixpkgs:
+        stop(
+            "c",
+            f"the modules in nixpkgs' module system: give a nixpkgs tree by `--nixpkgs PATH` or {NIXPKGS}",
+            terminal,
         )
-        if passed and nixpkgs:
-            passed = show(judged("c", lambda: look_at_modules(Path(nixpkgs), environment, events)), terminal)
-    if not passed:
+    lacks = lacking(events)
+    if lacks:
+        stop("d, e", f"the system's derivation and its build: {lacks}", terminal)
+    elif not (show(look_at_derivation(nixpkgs, events), terminal) and show(look_at_build(events), terminal)):
         return int(ExitCode.FAIL)
-    missing = f"give a nixpkgs tree by `--nixpkgs PATH` or {NIXPKGS}"
-    without = [] if nixpkgs else [("c", "the modules in nixpkgs' module system", missing)]
-    stop([*without, *BEYOND], terminal)
+    stop("f", f"the boot: {BOOT}", terminal)
     return int(ExitCode.PASS)
