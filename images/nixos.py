@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from images import disk
-from images.build import DISK, RECORD, BuiltImage, load_image
+from images.build import RECORD, BuiltImage, load_image
 from images.cache import Cache, key_of
 from images.layout import MIB
 from results.base.errors import InfrastructureError
@@ -22,6 +22,7 @@ from results.base.process import run as run_command
 from results.base.process import which
 from results.records import ImageRecord, Variant
 
+DISK = "disk.raw"
 NIX = Path(__file__).parent.parent / "nix"
 STORE = "nixos.json"
 LEAST = (2, 18)

@@ -68,7 +68,7 @@ def test_what_is_ready_needs_no_nix(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_nix_built_is_kept_with_our_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     made = tmp_path / "made"
     made.mkdir()
-    (made / "disk.raw").write_bytes(b"disk")
+    (made / nixos.DISK).write_bytes(b"disk")
     (made / nixos.STORE).write_text(json.dumps({"binaries": {}}))
     played(monkeypatch, {"build": (0, f"{made}\n")})
     images = nixos.build(["baseline"], cache=Cache(tmp_path / "cache"), events=Events())

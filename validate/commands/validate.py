@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harden.waivers import load_waivers
+from images import nixos
 from images.build import BuiltImage
 from images.target import Target
 from results.base.errors import ExitCode, PipelineError, UsageError
@@ -37,11 +38,26 @@ def ready_image(folder: Path) -> BuiltImage:
     return BuiltImage(record, folder, disk)
 
 
+def ready_nixos_image(folder: Path, variant: Variant) -> BuiltImage:
+    """The same for what `nix build ./nix#image-VARIANT` made, which has no image.json yet. Raises `UsageError`."""
+    if (folder / "image.json").is_file():
+        return ready_image(folder)
+    if not (folder / nixos.DISK).is_file():
+        raise UsageError(f"{folder / nixos.DISK}: no such disk", f"`nix build ./nix#image-{variant}` makes the folder")
+    return BuiltImage(nixos.record_of(folder, variant, {"folder": str(folder)}), folder, folder / nixos.DISK)
+
+
 def images_for(target: Target, plan: Plan, options: Options, events: Events) -> Mapping[Variant, BuiltImage]:
     """Ready images where named, built ones otherwise."""
     wanted = [variant for variant in BOTH if variant not in options.image]
     built = dict(build_images(target, plan, options, events, wanted)) if wanted else {}
-    return {v: ready_image(options.image[v]) if v in options.image else built[v] for v in BOTH}
+    on_nix = target.distribution == "nixos"
+    ready = {
+        variant: ready_nixos_image(options.image[variant], variant) if on_nix else ready_image(options.image[variant])
+        for variant in BOTH
+        if variant in options.image
+    }
+    return {**built, **ready}
 
 
 def validate_target(target: Target, plan: Plan, options: Options, events: Events, terminal: Terminal) -> int:
