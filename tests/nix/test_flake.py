@@ -104,3 +104,47 @@ def test_an_image_that_lacks_a_program_is_told_with_its_file(tmp_path: Path) -> 
         on_nixos(load_plan(), tmp_path)
     with pytest.raises(UsageError):
         on_nixos(load_plan(), tmp_path / "nowhere")
+
+
+IMAGE = f"""
+let
+  system = name: {{ system = {{
+    build = {{ uki = "/nix/store/uki-${{name}}"; toplevel = "/nix/store/system-${{name}}"; }};
+    boot.loader.ukiFile = "nixos.efi";
+  }}; }};
+  lib = {{
+    mapAttrs' = make: set: builtins.listToAttrs (map (name: make name set.${{name}}) (builtins.attrNames set));
+    toUpper = _: "X64";
+    mkDefault = value: value;
+    trivial.release = "26.11";
+  }};
+  pkgs = {{
+    stdenv.hostPlatform.efiArch = "x64";
+    systemd = "/nix/store/systemd";
+    python3 = "/nix/store/python3";
+    writeText = _: text: text;
+  }};
+  module = import {NIX}/image.nix {{ variant = "baseline"; also.hardened = system "hardened"; }};
+in
+module {{ inherit lib pkgs; config = system "baseline"; modulesPath = "/modules"; }}
+"""
+
+
+def test_the_baselines_disk_holds_the_hardened_system_too() -> None:
+    with evaluator.private_store() as environment:
+        image = evaluator.evaluate(IMAGE, environment, Events())
+    partitions = image["image"]["repart"]["partitions"]
+    esp = partitions["10-esp"]["contents"]
+    assert esp["/EFI/Linux/dots-family-hardened.efi"]["source"] == "/nix/store/uki-hardened/nixos.efi"
+    assert esp["/EFI/BOOT/BOOTX64.EFI"]["source"] == "/nix/store/systemd/lib/systemd/boot/efi/systemd-bootx64.efi"
+    assert "default dots-family-baseline.efi\n" in esp["/loader/loader.conf"]["source"]
+    assert partitions["20-root"]["storePaths"] == ["/nix/store/system-baseline", "/nix/store/system-hardened"]
+
+
+def test_the_image_takes_its_access_from_the_boot() -> None:
+    with evaluator.private_store() as environment:
+        image = evaluator.evaluate(IMAGE, environment, Events())
+    rules = image["systemd"]["tmpfiles"]["rules"]
+    assert "f^ /root/.ssh/authorized_keys 0600 root root - ssh.authorized_keys.root" in rules
+    assert image["services"]["openssh"]["hostKeys"] == [{"path": "/etc/ssh/ssh_host_ed25519_key", "type": "ed25519"}]
+    assert "authorizedKeys" not in (NIX / "image.nix").read_text()
