@@ -25,6 +25,7 @@ OPERATIONS = (
     "matches",  # the regular expression fits the whole value
     "absent",  # the fact is not there
     "exists",  # the fact is there
+    "inapplicable",  # this machine has nothing to look at; the check's note says why
 )
 
 

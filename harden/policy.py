@@ -2,7 +2,8 @@
 
 Pure: the same controls and product give the same document. Every setting names the control that it comes
 from, so that a level, a waiver or a parity test can take one control out or account for it. Programs that
-lie elsewhere on NixOS stand as placeholders: `@daemon@` for one of the product's, `@kill@` for a tool.
+lie elsewhere on NixOS stand as placeholders: `@daemon@` for one of the product's, `@kill@` for a tool, and so
+do the groups of the roles, which have other names there: `@group:parents@`.
 """
 
 from __future__ import annotations
@@ -37,9 +38,11 @@ Document = dict[str, Any]
 
 
 def placeholders(text: str, product: Product) -> str:
-    """The text with `@name@` for each of the product's programs and each tool of the system."""
+    """The text with `@name@` for each program of the product and tool of the system, `@group:role@` for role groups."""
     for key, path in sorted(product.binaries.items(), key=lambda item: -len(item[1])):
         text = re.sub(re.escape(path) + r"(?![\w./-])", f"@{key}@", text)
+    for role, group in product.groups.items():
+        text = re.sub(rf"(?<![\w./-]){re.escape(group)}(?![\w./-])", f"@group:{role}@", text)
     return _TOOL.sub(lambda found: f"@{found[1]}@", text)
 
 

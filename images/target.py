@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from results.base.errors import UsageError
 from results.base.strict import Strict, load_yaml
@@ -30,12 +30,12 @@ class Target(Strict):
 
     name: Word
     title: str
-    distribution: Literal["debian"]
+    distribution: Literal["debian", "nixos"]
     suite: Word
     architecture: Literal["amd64"] = "amd64"
     hostname: Word = "dots-family"
-    packages: tuple[Word, ...] = Field(min_length=1)
-    """What the operating system consists of, besides what is essential; the same in both variants."""
+    packages: tuple[Word, ...]
+    """What the operating system consists of, besides what is essential; the same in both variants. NixOS: none."""
     kernel_parameters: tuple[Parameter, ...] = ()
     mirror: Mirror | None = None
     """None: the mirror that the host's own apt uses."""
@@ -44,10 +44,21 @@ class Target(Strict):
     room: int = Field(default=512, ge=64, le=65536)
     """MiB left free in the root file system."""
 
+    @model_validator(mode="after")
+    def _packages_where_they_count(self) -> Target:
+        if bool(self.packages) != (self.distribution == "debian"):
+            raise ValueError("packages: Debian consists of some, and NixOS of what nix/ says")
+        return self
+
 
 def target_names(folder: Path = FOLDER) -> tuple[str, ...]:
     """Names of the targets that there are, sorted, the newest Debian last."""
     return tuple(sorted(path.stem for path in folder.glob("*.yaml")))
+
+
+def debian_names(folder: Path = FOLDER) -> tuple[str, ...]:
+    """Names of the targets that are built from Debian's packages, which every host with its tools can do."""
+    return tuple(name for name in target_names(folder) if load_target(name, folder).distribution == "debian")
 
 
 def load_target(name: str, folder: Path = FOLDER) -> Target:

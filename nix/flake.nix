@@ -6,22 +6,58 @@
   outputs =
     { self, nixpkgs }:
     let
-      inherit (nixpkgs) lib;
       systems = [ "x86_64-linux" "aarch64-linux" ];
-      each = make: lib.genAttrs systems (system: make system nixpkgs.legacyPackages.${system});
+      each =
+        make:
+        builtins.listToAttrs (
+          map (system: { name = system; value = make system nixpkgs.legacyPackages.${system}; }) systems
+        );
+
+      # One system as it is released; `also` lies on its disk beside it.
       machine =
-        system: hardened:
+        system: variant: also:
         nixpkgs.lib.nixosSystem {
           inherit system;
           modules = [
             self.nixosModules.default
-            ./image.nix
+            (import ./image.nix { inherit variant also; })
             {
               services.dots-family.enable = true;
-              services.dots-family.hardening.enable = hardened;
+              services.dots-family.hardening.enable = variant == "hardened";
             }
           ];
         };
+      hardened = system: machine system "hardened" { };
+      baseline = system: machine system "baseline" { hardened = (hardened system).config; };
+
+      placesOf = one: one.config.services.dots-family.hardening.result.places;
+      audit = pkgs: one: pkgs.callPackage ./security-audit.nix { places = placesOf one; };
+
+      # What `--image VARIANT=FOLDER` takes, but for image.json, which the pipeline writes.
+      image =
+        pkgs: variant: one:
+        pkgs.runCommand "dots-family-${variant}" { places = builtins.toJSON (placesOf one); passAsFile = [ "places" ]; } ''
+          mkdir "$out"
+          ln -s ${one.config.system.build.image}/${one.config.image.fileName} "$out/disk.raw"
+          cp "$placesPath" "$out/nixos.json"
+        '';
+
+      holds =
+        pkgs: name: found:
+        if found == [ ] then
+          pkgs.writeText name "holds\n"
+        else
+          throw "${name}: ${builtins.concatStringsSep "; " found}";
+      evaluated =
+        file: reference:
+        let
+          result = import ./checks/declared.nix {
+            inherit reference;
+            nixpkgs = nixpkgs.outPath;
+            configuration = import file;
+          };
+        in
+        result.failed ++ result.lost;
     in
     {
       nixosModules = {
@@ -30,39 +66,28 @@
       };
 
       nixosConfigurations = {
-        baseline = machine "x86_64-linux" false;
-        hardened = machine "x86_64-linux" true;
-        baseline-aarch64 = machine "aarch64-linux" false;
-        hardened-aarch64 = machine "aarch64-linux" true;
+        baseline = baseline "x86_64-linux";
+        hardened = hardened "x86_64-linux";
+        baseline-aarch64 = baseline "aarch64-linux";
+        hardened-aarch64 = hardened "aarch64-linux";
       };
 
       packages = each (
         system: pkgs: {
-          image-baseline = (machine system false).config.system.build.image;
-          image-hardened = (machine system true).config.system.build.image;
+          image-baseline = image pkgs "baseline" (baseline system);
+          image-hardened = image pkgs "hardened" (hardened system);
+          security-audit = audit pkgs (hardened system);
           reference = pkgs.callPackage ./package.nix { };
         }
       );
 
       checks = each (
-        _system: pkgs: {
+        system: pkgs: {
           policy = pkgs.writeText "policy.json" (builtins.toJSON (import ./lib/policy.nix { }));
-
-          # Boots the hardened configuration; test instrumentation makes it evidence of function only.
-          boot = pkgs.testers.runNixOSTest {
-            name = "dots-family-hardened";
-            nodes.machine = {
-              imports = [
-                self.nixosModules.default
-                ./checks/snippet.nix
-              ];
-            };
-            testScript = ''
-              machine.wait_for_unit("dots-family-daemon.service")
-              machine.succeed("grep -q 'dots-family.daemon (enforce)' /sys/kernel/security/apparmor/profiles")
-              machine.succeed("auditctl -l | grep -q dots-family-exec")
-            '';
-          };
+          snippet = holds pkgs "snippet" (evaluated ./checks/snippet.nix true);
+          on-vendor = holds pkgs "on-vendor" (evaluated ./checks/on-vendor.nix false);
+          system = holds pkgs "system" (import ./checks/options.nix { nixpkgs = nixpkgs.outPath; inherit system; }).failed;
+          boot = pkgs.testers.runNixOSTest (import ./checks/boot.nix { inherit self audit; });
         }
       );
 

@@ -10,6 +10,8 @@ FOLDER = "/root/dots-family-bundle"
 """Where an administrator would unpack it; /run is mounted noexec. `clean_up` takes it away again."""
 
 SCRIPT = f"{FOLDER}/harden-production-security.sh"
+HARDENED_SYSTEM = "dots-family-hardened.efi"
+"""Its name in the boot partition of a NixOS baseline image (`nix/image.nix`)."""
 TUNING = "/etc/sysctl.d/99-dots-family-tuning.conf"
 
 
@@ -34,6 +36,12 @@ def apply_tuning(session: Session, events: Events) -> None:
     with events.step("deploy: apply the tuning"):
         session.run(["cp", f"{FOLDER}/production-tuning.conf", TUNING])
         session.run(["sysctl", "-p", TUNING])
+
+
+def choose_hardened_system(session: Session, events: Events) -> None:
+    """On NixOS: the disk holds the hardened system beside the other; the boot loader takes it from now on."""
+    with events.step("deploy: choose the hardened system"):
+        session.run(["bootctl", "set-default", HARDENED_SYSTEM])
 
 
 def clean_up(session: Session) -> None:

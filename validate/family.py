@@ -11,7 +11,7 @@ from validate.machine.session import Session
 PARENT, CHILD, OUTSIDER = "pat", "kim", "uma"
 
 SCRIPT = """
-import grp, pwd, subprocess
+import grp, os, pwd, subprocess
 
 def run(*argv):
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
@@ -19,16 +19,19 @@ def run(*argv):
     return [] if done.returncode == 0 else [f"{' '.join(argv)}: status {done.returncode}: {said}"]
 
 accounts = []
+shell = next(path for path in ("/bin/bash", "/run/current-system/sw/bin/bash", "/bin/sh") if os.path.exists(path))
+# On NixOS units lie in the store: they can be enabled for one boot only.
+enable = ["enable", "--now", *(["--runtime"] if os.path.islink("/etc/systemd/system") else [])]
 users = {one.pw_name for one in pwd.getpwall()}
 groups = {one.gr_name: one.gr_mem for one in grp.getgrall()}
 for user, group in ARGUMENT["people"]:
     if group and group not in groups:
         accounts.append(f"there is no group {group}")
     elif user not in users:
-        accounts += run("useradd", "-m", "-s", "/bin/bash", *(["-G", group] if group else []), user)
+        accounts += run("useradd", "-m", "-s", shell, *(["-G", group] if group else []), user)
     elif group and user not in groups[group]:
         accounts += run("usermod", "-a", "-G", group, user)
-monitor = [] if accounts else [line for unit in ARGUMENT["units"] for line in run("systemctl", "enable", "--now", unit)]
+monitor = [] if accounts else [line for unit in ARGUMENT["units"] for line in run("systemctl", *enable, unit)]
 RESULT = {"accounts": accounts, "monitor": monitor}
 """
 

@@ -101,16 +101,26 @@ class Pipeline:
             before = self.observer.audit(booted.session, self._key(booted, "baseline", "before"))
             before = self.observer.measure(booted.session, before, self._conditions(booted), repetitions)
             before = self.observer.probe(booted.session, before, family)
-            deploy.apply_hardening(booted.session, self.job.plan.bundle, self.events)
-            self.observer.audit(booted.session, self._key(booted, "baseline", "deployed"))
-            deploy.apply_tuning(booted.session, self.events)
-            deploy.clean_up(booted.session)
-            with self.events.step("deploy: reboot"):
-                self.recorder.boots.append(booted.reboot())
+            self._deploy(booted)
             after = self.observer.audit(booted.session, self._key(booted, "baseline", "after"))
             after = self.observer.measure(booted.session, after, self._conditions(booted), repetitions)
             after = self.observer.probe(booted.session, after, family)
         return before, after
+
+    def _deploy(self, booted: Machine) -> None:
+        """What an administrator does to the baseline, and the reboot that ends it."""
+        plan = self.job.plan
+        if plan.store is None:
+            deploy.apply_hardening(booted.session, plan.bundle, self.events)
+            self.observer.audit(booted.session, self._key(booted, "baseline", "deployed"))
+            deploy.apply_tuning(booted.session, self.events)
+            deploy.clean_up(booted.session)
+        else:
+            deploy.choose_hardened_system(booted.session, self.events)
+        with self.events.step("deploy: reboot"):
+            self.recorder.boots.append(booted.reboot())
+        if plan.store is not None:  # units are enabled for one boot only where their folder is read-only
+            make_family(booted.session, plan.product)
 
     def _baked_machine(self) -> Observation:
         """The hardened image, as it would be released."""

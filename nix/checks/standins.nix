@@ -1,69 +1,54 @@
-# Evaluates the modules with the module system of a nixpkgs `lib`, and stand-ins for the options of nixpkgs that
-# we set and for packages. It shows that modules, priorities and assertions work; it does not show that an
-# option exists in nixpkgs, or with which type: for that see ./options.nix.
+# Evaluates the modules with the module system of a nixpkgs `lib` alone, and stand-ins for the options of nixpkgs
+# that we set. It shows that modules, priorities and assertions work; it does not show that an option exists in
+# nixpkgs, or with which type: for that see ./declared.nix.
 { nixpkgs, configuration ? { }, reference ? true }:
 let
   lib = import (nixpkgs + "/lib");
-  package = name: {
-    type = "derivation";
-    outPath = "/nix/store/stand-in-${name}";
-    inherit name;
-  };
-  pkgs = {
-    coreutils = package "coreutils";
-    systemd = package "systemd";
-    callPackage = _file: _arguments: package "dots-family";
-    apparmorRulesFromClosure = { name }: _packages: "/nix/store/stand-in-${name}-rules";
-    writeTextDir = path: _text: package (baseNameOf path);
-  };
+  anything = default: lib.mkOption { type = lib.types.anything; inherit default; };
   free = lib.mkOption {
     type = lib.types.submodule { freeformType = lib.types.attrsOf lib.types.anything; };
     default = { };
   };
-  list = lib.mkOption {
-    type = lib.types.listOf lib.types.anything;
-    default = [ ];
-  };
-  flag = lib.mkOption {
-    type = lib.types.anything;
-    default = false;
-  };
+  each = options: lib.mkOption { type = lib.types.attrsOf (lib.types.submodule { inherit options; }); default = { }; };
+  list = lib.mkOption { type = lib.types.listOf lib.types.anything; default = [ ]; };
+  flag = anything false;
   declared = {
     assertions = list;
-    environment = { systemPackages = list; etc = free; };
+    environment = { systemPackages = list; etc = each { text = anything null; source = anything null; mode = anything "symlink"; }; };
     boot = {
       kernelParams = list;
       kernel.sysctl = free;
       extraModprobeConfig = lib.mkOption { type = lib.types.lines; default = ""; };
     };
-    systemd = { packages = list; targets = free; timers = free; services = free; tmpfiles.rules = list; };
-    users = { users = free; groups = free; };
+    systemd = {
+      packages = list;
+      targets = each { wantedBy = list; };
+      timers = each { wantedBy = list; };
+      services = each { serviceConfig = free; unitConfig = free; after = list; wantedBy = list; };
+      tmpfiles.rules = list;
+    };
+    users = {
+      users = each { isSystemUser = flag; group = anything ""; home = anything ""; };
+      groups = free;
+    };
     services = {
       openssh.settings = free;
       logrotate.settings = free;
       dbus = { packages = list; apparmor = flag; };
     };
     security = {
-      polkit = free;
+      polkit = { enable = flag; extraConfig = lib.mkOption { type = lib.types.lines; default = ""; }; };
       auditd.enable = flag;
-      audit = { enable = flag; rules = list; backlogLimit = flag; };
-      apparmor = { enable = flag; policies = free; };
+      audit = { enable = flag; rules = list; backlogLimit = anything 0; };
+      apparmor = {
+        enable = flag;
+        policies = each { state = anything ""; path = anything null; profile = anything ""; };
+      };
     };
   };
-  evaluated = lib.evalModules {
-    specialArgs = { inherit pkgs; };
-    modules = [
-      { options = declared; }
-      (if reference then ../modules/default.nix else ../modules/hardening.nix)
-      configuration
-    ];
-  };
-  inherit (evaluated) config;
 in
-{
-  failed = map (one: one.message) (builtins.filter (one: !one.assertion) config.assertions);
-  inherit (config) boot users security;
-  systemd = { inherit (config.systemd) services tmpfiles; };
-  services = { inherit (config.services) openssh logrotate; };
-  inherit (config.services.dots-family.hardening.result) controls;
+import ./evaluate.nix {
+  inherit lib configuration reference;
+  pkgs = import ./packages.nix { inherit lib nixpkgs; };
+  declarations = [ { options = declared; } ];
 }

@@ -1,5 +1,5 @@
 # Accounts of the product and the groups of both roles, closed for login.
-{ policy, ... }:
+{ policy, groups, ... }:
 let
   byName = name: make: list: builtins.listToAttrs (map (one: { name = one.${name}; value = make one; }) list);
   account = one: {
@@ -12,6 +12,6 @@ in
   users.groups =
     byName "group" (_: { }) policy.product.accounts
     // builtins.listToAttrs (
-      map (name: { inherit name; value = { }; }) (builtins.attrValues policy.product.groups)
+      map (name: { inherit name; value = { }; }) (builtins.attrValues groups)
     );
 }

@@ -1,30 +1,9 @@
-# Where NixOS keeps what Debian keeps elsewhere. Each entry is a difference on purpose, with its reason in
-# ../differences.yaml; the parity test refuses one that is not explained there.
-
-{
-  # Watched paths: the kernel refuses a watch whose parent folder does not exist.
-  watches = {
-    "/usr/bin/pkexec" = "/run/wrappers/bin/pkexec";
-    "/usr/bin/su" = "/run/wrappers/bin/su";
-    "/usr/bin/sudo" = "/run/wrappers/bin/sudo";
-    "/usr/lib/systemd/system" = "/nix/var/nix/profiles";
-    "/usr/share/dbus-1" = "/nix/var/nix/profiles";
-  };
-
-  # The stock kernel of nixpkgs is built without module signatures and without the lockdown module.
-  parametersWithoutEffect = [
-    "lockdown=integrity"
-    "module.sig_enforce=1"
-  ];
-
-  # Links into the store: nobody can write there, and a link has no mode of its own.
-  linkedFiles = [
-    "/etc/ssh/sshd_config"
-    "/etc/sudoers"
-  ];
-
-  # Interpreters lie in the store as well, and programs are written there by the Nix daemon alone.
-  shells = "/nix/store/*/bin/{sh,bash,dash,perl*,python3*}";
-  store = "/nix/**";
-
-}
+# Where NixOS keeps what Debian keeps elsewhere; the judge reads the same list. Each entry is a difference on purpose,
+# with its reason in ../differences.yaml; the parity test refuses one that is not explained there.
+#
+#   watches                  watched paths: the kernel refuses a watch whose parent folder does not exist
+#   parametersWithoutEffect  the stock kernel of nixpkgs has neither module signatures nor the lockdown module
+#   sysctlsWithoutEffect     parameters that only Debian's kernel has
+#   modesOfOthers            a link into the store has no mode of its own, and auditd's unit makes its own folder
+#   shells, store            interpreters lie in the store too, and programs are written there by the Nix daemon alone
+builtins.fromJSON (builtins.readFile ./places.json)

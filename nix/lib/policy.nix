@@ -3,6 +3,7 @@
 # The result is grouped by layer, so that a module can place one layer and nothing else:
 #   layers.<layer>  the option values of that layer, as they would be written in a configuration
 #   texts           what needs a package around it (the D-Bus policy and activation files)
+#   places          paths of programs and names of groups, for whoever judges the machine
 #   controls        which controls are in force, waived, or left out by level or layer
 {
   policyFile ? ../policy.json,
@@ -12,6 +13,8 @@
   waivers ? [ ],
   # Paths of the product's programs: { daemon = "/nix/store/…/bin/dots-family-daemon"; … }
   binaries ? policy.product.binaries,
+  # Names of the roles' groups, where they are not those of Debian: { parents = "dots-family-parents"; … }
+  groups ? { },
   # Paths of the system's programs: { kill = "/nix/store/…/bin/kill"; … }
   tools ? { },
   # AppArmor rules for the libraries of each program: { daemon = "/nix/store/…-rules"; … }
@@ -21,11 +24,12 @@ let
   levels = import ./levels.nix;
   layerNames = import ./layers.nix;
   checked = import ./checks.nix {
-    inherit policy level layers waivers levels layerNames;
+    inherit policy level layers waivers levels layerNames groups;
     file = toString policyFile;
   };
   places = import ./places.nix;
-  text = import ./text.nix { inherit policy binaries tools; };
+  allGroups = policy.product.groups // groups;
+  text = import ./text.nix { inherit policy binaries tools; groups = allGroups; };
 
   on = layer: layers.${layer} or true;
   inForce =
@@ -38,7 +42,10 @@ let
     );
   active = builtins.filter (one: inForce one.control);
 
-  context = { inherit policy places text active inForce on closures; };
+  context = {
+    inherit policy places text active inForce on closures;
+    groups = allGroups;
+  };
   pairs = values: builtins.listToAttrs (map (one: { inherit (one) name value; }) values);
   only = layer: value: if on layer then value else { };
   modprobe = map (one: "install ${one.module} ${text.tool "false"}") (active policy.modules);
@@ -50,14 +57,14 @@ assert checked;
     unit = only "unit" (import ./units.nix context);
     apparmor = only "apparmor" (import ./apparmor.nix context);
     audit = only "audit" (import ./audit.nix context);
-    sysctl.boot.kernel.sysctl = pairs (text.values (active policy.sysctl));
+    sysctl.boot.kernel.sysctl = builtins.removeAttrs (pairs (text.values (active policy.sysctl))) places.sysctlsWithoutEffect;
     tuning.boot.kernel.sysctl = pairs (text.values (active policy.tuning));
     kernel.boot.kernelParams = builtins.filter (
       word: !(builtins.elem word places.parametersWithoutEffect)
     ) (map (one: one.parameter) (active policy.kernel));
     module.boot.extraModprobeConfig = builtins.concatStringsSep "" (map (line: line + "\n") modprobe);
     mode.systemd.tmpfiles.rules = builtins.filter (
-      rule: !(builtins.any (path: text.mentions path rule) places.linkedFiles)
+      rule: !(builtins.any (path: text.mentions path rule) places.modesOfOthers)
     ) (map (one: one.rule) (active policy.modes));
     sshd.services.openssh.settings = pairs (map text.sshd (active policy.sshd));
     journal = only "journal" {
@@ -69,6 +76,10 @@ assert checked;
   texts = {
     bus = if on "bus" then text.joined (active policy.bus.segments) else null;
     activation = (import ./files.nix context).activation;
+  };
+  places = {
+    inherit binaries tools;
+    groups = allGroups;
   };
   controls = {
     active = builtins.filter inForce sets;

@@ -1,5 +1,5 @@
 # Text of settings: placeholders, spelling, and the small helpers that several layers share.
-{ policy, binaries, tools }:
+{ policy, binaries, tools, groups }:
 let
   debianTools = {
     false = "/bin/false";
@@ -10,8 +10,9 @@ let
   };
   paths = debianTools // tools // policy.product.binaries // binaries;
   names = builtins.attrNames paths;
-  from = map (name: "@${name}@") names;
-  to = map (name: toString paths.${name}) names;
+  roles = builtins.attrNames groups;
+  from = map (name: "@${name}@") names ++ map (role: "@group:${role}@") roles;
+  to = map (name: toString paths.${name}) names ++ map (role: groups.${role}) roles;
   filled = builtins.replaceStrings from to;
   yesNo = value: if value == true then "yes" else if value == false then "no" else toString value;
 in

@@ -2,7 +2,6 @@
 { config, lib, ... }:
 let
   cfg = config.services.dots-family.hardening;
-  place = import ../lib/place.nix { inherit lib; };
   wanted = cfg.result.layers.apparmor;
 in
 {

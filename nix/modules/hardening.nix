@@ -64,6 +64,15 @@ in
       defaultText = lib.literalExpression "config.services.dots-family.package";
       description = "The package whose programs AppArmor confines and the audit log watches.";
     };
+    groups = lib.mkOption {
+      type = lib.types.attrsOf lib.types.str;
+      default = { };
+      example = {
+        parents = "dots-family-parents";
+        children = "dots-family-children";
+      };
+      description = "Names of the groups of parents and children, where the vendor's module calls them otherwise.";
+    };
     policyFile = lib.mkOption {
       type = lib.types.path;
       default = ../policy.json;
@@ -79,7 +88,7 @@ in
 
   config = {
     services.dots-family.hardening.result = import ../lib/policy.nix {
-      inherit (cfg) policyFile level waivers;
+      inherit (cfg) policyFile level waivers groups;
       layers = lib.mapAttrs (_: one: one.enable) cfg.layers;
       binaries = lib.mapAttrs (_: path: "${cfg.package}/bin/${baseNameOf path}") names;
       closures = lib.mapAttrs (
@@ -93,15 +102,15 @@ in
         systemctl = "${pkgs.systemd}/bin/systemctl";
       };
     };
-    assertions = lib.mkIf cfg.enable [
-      {
-        assertion = vendor;
-        message = "services.dots-family.hardening.enable: nothing declares services.dots-family.enable; import the vendor's module beside nix/modules/hardening.nix, or nix/modules/default.nix for the reference workload";
+    assertions = lib.mkIf cfg.enable (
+      import ../lib/assertions.nix {
+        inherit vendor;
+        loaded = config.security.apparmor.enable;
+        wanted = cfg.layers.apparmor.enable;
+        paths = lib.mapAttrs (_: one: one.path or null) (
+          lib.intersectAttrs (cfg.result.layers.apparmor.security.apparmor.policies or { }) config.security.apparmor.policies
+        );
       }
-      {
-        assertion = cfg.layers.apparmor.enable -> config.security.apparmor.enable;
-        message = "services.dots-family.hardening.layers.apparmor: security.apparmor.enable is false, so no profile is loaded and the units would not start; set it to true or switch the layer off";
-      }
-    ];
+    );
   };
 }

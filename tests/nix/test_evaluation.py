@@ -11,22 +11,23 @@ from harden.catalogue import load_catalogue
 from harden.parity import Difference, debian, found, load_differences, nixos, unexplained
 from harden.product import load_product
 from harden.render import render
-from results.base.errors import UsageError
+from results.base.errors import InfrastructureError, UsageError
 from results.base.events import Events
 from results.base.process import which
+from validate import evaluator
 from validate.commands import nix
 
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
-    if which(nix.EVALUATOR) is None:
+    if which(evaluator.EVALUATOR) is None:
         pytest.fail("this host has no nix-instantiate: run `nox -s doctor -- --fix`")
-    with nix.private_store() as made:
+    with evaluator.private_store() as made:
         yield made
 
 
 def evaluated(environment: dict[str, str], arguments: str = "") -> Any:
-    return nix.evaluate(f"import {nix.NIX}/lib/policy.nix {{ {arguments} }}", environment, Events())
+    return evaluator.evaluate(f"import {nix.NIX}/lib/policy.nix {{ {arguments} }}", environment, Events())
 
 
 def test_parity_has_no_unexplained_difference(environment: dict[str, str]) -> None:
@@ -96,6 +97,7 @@ def test_a_lower_level_sets_less(environment: dict[str, str], level: str) -> Non
         ('waivers = [ "no.such" ];', "services.dots-family.hardening.waivers: no control named no.such"),
         ('level = "huge";', 'services.dots-family.hardening.level: no level named "huge"'),
         ("layers.nosuch = true;", "services.dots-family.hardening.layers: no layer named nosuch"),
+        ('groups.teachers = "x";', "services.dots-family.hardening.groups: no role named teachers"),
         ("policy = { schema = 2; controls = { }; product.binaries = { }; };", "policy.json: schema 2"),
     ],
 )
@@ -103,6 +105,50 @@ def test_bad_input_is_told_with_option_and_file(environment: dict[str, str], arg
     with pytest.raises(UsageError) as error:
         evaluated(environment, arguments)
     assert message in str(error.value).replace("\\", "")
+
+
+def asserted(environment: dict[str, str], arguments: str) -> list[str]:
+    """Messages of the assertions that fail; no module system is needed for them."""
+    words = f"import {nix.NIX}/lib/assertions.nix {{ {arguments} }}"
+    found = evaluator.evaluate(f"map (one: one // {{ inherit (one) message; }}) ({words})", environment, Events())
+    return [one["message"] for one in found if not one["assertion"]]
+
+
+def test_assertions_name_option_and_file(environment: dict[str, str]) -> None:
+    fine = "vendor = true; wanted = true; loaded = true; paths.p = null;"
+    assert asserted(environment, fine) == []
+    (absent,) = asserted(environment, fine.replace("vendor = true", "vendor = false"))
+    assert absent.startswith("services.dots-family.hardening.enable: nothing declares services.dots-family.enable")
+    assert "nix/modules/hardening.nix" in absent
+    (unloaded,) = asserted(environment, fine.replace("loaded = true", "loaded = false"))
+    assert "security.apparmor.enable is false" in unloaded
+    (twice,) = asserted(environment, fine.replace("paths.p = null", 'paths.p = "/etc/mine"'))
+    assert twice.startswith('security.apparmor.policies."p": has `path` (/etc/mine) beside the `profile`')
+
+
+def test_groups_of_the_roles_take_the_vendors_names(environment: dict[str, str]) -> None:
+    named = evaluated(environment, 'groups.children = "dots-family-children"; groups.parents = "family-parents";')
+    assert 'group="family-parents"' in named["texts"]["bus"]
+    assert 'isInGroup("dots-family-children")' in named["layers"]["file"]["security"]["polkit"]["extraConfig"]
+    assert {"dots-family-children", "family-parents"} <= set(named["layers"]["account"]["users"]["groups"])
+    assert "dots-parents" not in json.dumps(named)
+
+
+def test_what_an_evaluated_system_lost_is_named(environment: dict[str, str]) -> None:
+    layers = '{ a.x = { y = 1; list = [ "r" ]; text = "a.b"; }; }'
+    config = '{ x = { y = 2; list = [ "q" "r" ]; text = "c\na.b"; }; }'
+    lost = evaluator.evaluate(f"import {nix.NIX}/lib/lost.nix {layers} {config}", environment, Events())
+    assert lost == ["x.y"]
+
+
+def test_a_nix_that_is_too_old_for_nixpkgs_is_no_verdict(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "default.nix").touch()
+    monkeypatch.setattr(evaluator, "version", lambda *_: (2, 8, 0))
+    with pytest.raises(InfrastructureError, match=r"nix-instantiate is 2\.8\.0, and nixpkgs wants 2\.18 at least"):
+        nix.look_at_modules(tmp_path, environment, Events())
 
 
 def test_a_tree_that_is_no_nixpkgs_is_a_usage_error(environment: dict[str, str], tmp_path: Path) -> None:
@@ -122,7 +168,7 @@ def test_the_lock_names_one_nixpkgs_by_its_hash() -> None:
 
 def test_an_evaluation_that_fails_is_a_finding() -> None:
     def look() -> nix.Level:
-        raise nix.EvaluationError("nix-instantiate: the evaluation failed", "error: why")
+        raise evaluator.EvaluationError("nix-instantiate: the evaluation failed", "error: why")
 
     assert nix.judged("b", look).failures == ("error: why",)
 

@@ -1,8 +1,13 @@
-"""The modules in a real module system; DOTS_FAMILY_NIXPKGS names a nixpkgs tree, of which `lib` is enough."""
+"""The modules in a real module system; DOTS_FAMILY_NIXPKGS names a nixpkgs tree, of which `lib` is enough.
+
+With `nixos/modules` in it the options are nixpkgs' own. Without a tree, or with a Nix that is too old for it, the
+tests here are skipped with that reason, as `nox -s nix` says it.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,24 +17,34 @@ import pytest
 from results.base.errors import UsageError
 from results.base.events import Events
 from results.base.process import which
+from validate import evaluator
 from validate.commands import nix
 
-NIXPKGS = os.environ.get("DOTS_FAMILY_NIXPKGS", "")
-pytestmark = pytest.mark.skipif(
-    not NIXPKGS or which(nix.EVALUATOR) is None, reason="DOTS_FAMILY_NIXPKGS names no nixpkgs tree, or Nix is not here"
+NIXPKGS = os.environ.get(nix.NIXPKGS, "")
+REASON = (
+    f"{nix.NIXPKGS} names no nixpkgs tree"
+    if not NIXPKGS
+    else "there is no Nix here"
+    if which(evaluator.EVALUATOR) is None
+    else evaluator.too_old(os.environ, Events())
 )
+pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON or "none")
+DECLARED = bool(NIXPKGS) and (Path(NIXPKGS) / "nixos" / "modules").is_dir()
+real_options = pytest.mark.skipif(not DECLARED, reason="the nixpkgs tree holds lib alone")
 ON = "services.dots-family.enable = true;"
 
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
-    with nix.private_store() as made:
+    with evaluator.private_store() as made:
         yield made
 
 
-def evaluated(environment: dict[str, str], configuration: str, more: str = "") -> Any:
-    words = f"nixpkgs = {Path(NIXPKGS).resolve()}; configuration = {configuration}; {more}"
-    return nix.evaluate(f"import {nix.NIX}/checks/standins.nix {{ {words} }}", environment, Events())
+def evaluated(
+    environment: dict[str, str], configuration: str, reference: str = "true", tree: Path = Path(NIXPKGS)
+) -> Any:
+    check, _, _ = nix.depth_of(tree)
+    return evaluator.evaluate(nix.expression(check, tree, configuration, reference), environment, Events())
 
 
 def daemon(result: Any) -> Any:
@@ -92,7 +107,7 @@ def test_each_layer_can_be_switched_off_alone(environment: dict[str, str], layer
 def test_an_absent_vendor_is_told_with_what_to_import(environment: dict[str, str]) -> None:
     package = '{ type = "derivation"; outPath = "/x"; name = "x"; }'
     configuration = f"{{ services.dots-family.hardening = {{ enable = true; package = {package}; }}; }}"
-    result = evaluated(environment, configuration, "reference = false;")
+    result = evaluated(environment, configuration, "false")
     assert len(result["failed"]) == 1
     assert "services.dots-family.hardening.enable: nothing declares services.dots-family.enable" in result["failed"][0]
     assert "import the vendor's module" in result["failed"][0]
@@ -119,4 +134,55 @@ def test_bad_words_are_told(environment: dict[str, str], words: str, message: st
 
 def test_an_absent_package_is_told(environment: dict[str, str]) -> None:
     with pytest.raises(UsageError, match=r"services\.dots-family\.hardening\.package: nothing declares"):
-        evaluated(environment, "{ services.dots-family.hardening.enable = true; }", "reference = false;")
+        evaluated(environment, "{ services.dots-family.hardening.enable = true; }", "false")
+
+
+def test_the_vendors_module_takes_the_hardening(environment: dict[str, str]) -> None:
+    result = evaluated(environment, f"import {nix.NIX}/checks/on-vendor.nix", "false")
+    assert result["failed"] == result["lost"] == []
+    assert daemon(result)["User"] == "dots-family"
+    assert daemon(result)["BusName"] == "org.dots.FamilyDaemon"
+    assert "dots-family-children" in result["security"]["polkit"]["extraConfig"]
+    assert "dots-children" not in result["users"]["groups"]
+
+
+def test_a_setting_that_got_lost_is_named(environment: dict[str, str]) -> None:
+    forced = f'({{ lib, ... }}: {{ {ON} boot.kernel.sysctl."kernel.dmesg_restrict" = lib.mkForce 0; }})'
+    assert evaluated(environment, forced)["lost"] == ["boot.kernel.sysctl.kernel.dmesg_restrict"]
+
+
+def test_rules_are_loaded_when_what_they_watch_is_there(environment: dict[str, str]) -> None:
+    after = evaluated(environment, f"{{ {ON} }}")["systemd"]["services"]["audit-rules-nixos"]["after"]
+    assert {"suid-sgid-wrappers.service", "systemd-tmpfiles-setup.service"} <= set(after)
+
+
+def test_a_profile_and_a_path_for_one_program_are_told(environment: dict[str, str]) -> None:
+    result = evaluated(environment, f'{{ {ON} security.apparmor.policies."dots-family.ctl".path = "/etc/mine"; }}')
+    (message,) = result["failed"]
+    assert 'security.apparmor.policies."dots-family.ctl": has `path` (/etc/mine)' in message
+    assert "nix/modules/apparmor.nix" in message
+
+
+@real_options
+def test_an_option_of_the_wrong_type_is_told_with_option_and_file(environment: dict[str, str]) -> None:
+    with pytest.raises(UsageError) as error:
+        evaluated(environment, f'{{ _file = "mine.nix"; {ON} security.auditd.enable = "often"; }}')
+    assert "security.auditd.enable" in str(error.value.hint)
+    assert "mine.nix" in str(error.value.hint)
+
+
+@real_options
+def test_an_option_removed_upstream_is_told_with_option_and_file(environment: dict[str, str], tmp_path: Path) -> None:
+    tree = tmp_path / "nixpkgs"
+    (tree / "nixos").mkdir(parents=True)
+    (tree / "lib").symlink_to(Path(NIXPKGS).resolve() / "lib")
+    (tree / "nixos" / "lib").symlink_to(Path(NIXPKGS).resolve() / "nixos" / "lib")
+    shutil.copytree(Path(NIXPKGS) / "nixos" / "modules", tree / "nixos" / "modules", symlinks=True)
+    (tree / "nixos/modules/security/polkit.nix").write_text("{ options = { }; }")
+    with pytest.raises(UsageError) as error:
+        evaluated(environment, f"{{ {ON} }}", tree=tree)
+    assert "security.polkit' does not exist" in str(error.value.hint)
+    assert "nix/modules/file.nix" in str(error.value.hint)
+    (tree / "nixos/modules/security/polkit.nix").unlink()
+    with pytest.raises(UsageError, match=r"polkit\.nix: no such file: nixpkgs has moved it"):
+        evaluated(environment, f"{{ {ON} }}", tree=tree)

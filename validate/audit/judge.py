@@ -70,6 +70,8 @@ def _judge_value(check: CheckLike, found: Found) -> tuple[str, str]:
 
 def judge_check(check: CheckLike, facts: Mapping[str, Any]) -> list[Judged]:
     """One check against every place that it looks at; at least one result."""
+    if check["op"] == "inapplicable":
+        return [Judged(check, "not-applicable", "", str(check.get("note") or ""))]
     errors = facts.get("errors")
     results = []
     for found in expand(facts, check["fact"]):
@@ -92,6 +94,8 @@ def _message(results: Sequence[Judged], worst: str) -> str:
     said = [one.message for one in results if one.outcome == worst]
     if worst == "pass":
         return said[0] if len(said) == 1 else f"all {len(said)} facts are as expected"
+    if worst == "not-applicable":
+        return "; ".join(dict.fromkeys(said))
     more = f"; and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
     notes = dict.fromkeys(str(one.check.get("note") or "") for one in results if one.outcome == worst)
     return "; ".join(said[:SHOWN]) + more + "".join(f" ({note})" for note in notes if note)
@@ -120,7 +124,7 @@ def _finding(control: str, results: Sequence[Judged]) -> dict[str, Any]:
         "message": _message(results, worst),
         "expected": expected,
         "observed": observed,
-        "evidence": list(dict.fromkeys(one.dotted for one in results)),
+        "evidence": list(dict.fromkeys(one.dotted for one in results if one.dotted)),
         "remediation": lead["remediation"],
         "references": dict(lead.get("references") or {}),
         "source": lead.get("source") or "",

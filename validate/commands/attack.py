@@ -16,7 +16,7 @@ from results.terminal import Terminal
 from results.text import one_line
 from results.verdict import judged
 from validate import requirements
-from validate.commands.build import chosen_targets
+from validate.commands.build import debian_targets
 from validate.commands.validate import images_for
 from validate.family import make_family
 from validate.machine.accelerator import Accelerator, choose
@@ -147,6 +147,6 @@ def attack_target(target: Target, plan: Plan, options: Options, events: Events, 
 def run(options: Options, events: Events, terminal: Terminal) -> int:
     """Attack every chosen target; the worst exit code counts."""
     plan = load_plan(options.product)
-    targets = chosen_targets(options)
+    targets = debian_targets(options)
     requirements.require()
     return max(attack_target(target, plan, options, events, terminal) for target in targets)

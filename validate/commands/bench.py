@@ -27,7 +27,7 @@ from results.records import Variant
 from results.store import load_run
 from results.terminal import Terminal
 from validate.audit.judge import judge
-from validate.commands.build import chosen_targets
+from validate.commands.build import debian_targets
 from validate.facts.collect import collect, needed
 from validate.family import make_family
 from validate.machine.accelerator import choose
@@ -124,7 +124,7 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
     """Print every figure as soon as it is known; exit code 1 where one is over its limit."""
     plan = load_plan(options.product)
     late = False
-    for target in chosen_targets(options):
+    for target in debian_targets(options):
         terminal.line(f"{target.name}, {os.cpu_count()} cores")
         for figure in build_figures(target, plan, events):
             terminal.line(figure.line)

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harden.catalogue import Catalogue
 from harden.parity import debian, load_differences, nixos, unexplained
 from harden.policy import POLICY, REFRESH, policy, written
 from harden.product import Product
 from harden.render import render
+from images.nixos import EXPERIMENTAL, lacking
 from results.base.errors import ExitCode, InfrastructureError, UsageError
 from results.base.events import Events
 from results.base.process import run as run_command
 from results.base.process import which
 from results.terminal import Terminal
+from validate.evaluator import EVALUATOR, EvaluationError, evaluate, evidence_of, private_store, require, too_old
+from validate.nix_lint import complaints
 from validate.options import Options
-from validate.plan import load_plan
+from validate.plan import Plan, load_plan
 
 NIX = POLICY.parent
-EVALUATOR = "nix-instantiate"
+NIXPKGS = "DOTS_FAMILY_NIXPKGS"
+"""Environment variable that names a nixpkgs tree where `--nixpkgs` does not."""
 LINTERS: Mapping[str, tuple[str, ...]] = {
     "nixfmt": ("nixfmt", "--check"),
     "deadnix": ("deadnix", "--fail"),
@@ -32,11 +34,8 @@ LINTERS: Mapping[str, tuple[str, ...]] = {
 }
 """Looked with where the host has them; statix takes one path, so each gets the files one by one."""
 
-BEYOND = (
-    ("d", "the system's derivation", "needs a store that can be written and a whole nixpkgs: `nix build --dry-run`"),
-    ("e", "the build", "needs a substituter, a local store or a remote builder: `nix build ./nix#image-hardened`"),
-    ("f", "the boot", "needs the image of level e; this version has no NixOS target to run it with"),
-)
+FLAKE = f"path:{NIX.parent}?dir=nix"
+BOOT = "`nox -s build validate -- --target nixos` boots what level e makes"
 
 
 @dataclass(frozen=True)
@@ -49,45 +48,19 @@ class Level:
     unseen: tuple[str, ...] = ()
 
 
-@contextmanager
-def private_store() -> Iterator[dict[str, str]]:
-    """Environment in which Nix keeps its state in a folder of ours: no daemon, no root, nothing left behind."""
-    with tempfile.TemporaryDirectory(prefix="dots-nix-") as folder:
-        names = ("STATE", "STORE", "LOG", "CONF", "LOCALSTATE", "DATA")
-        yield {f"NIX_{name}_DIR": f"{folder}/{name.lower()}" for name in names} | {"HOME": folder}
-
-
-class EvaluationError(UsageError):
-    """Nix could not evaluate what it was given: for our own files, a check that failed."""
-
-
-def evaluate(expression: str, environment: Mapping[str, str], events: Events) -> Any:
-    """The value of a Nix expression as plain data. Raises `EvaluationError` that quotes what Nix said."""
-    argv = [EVALUATOR, "--eval", "--strict", "--json", "--readonly-mode", "--expr", expression]
-    done = run_command(argv, events=events, env=environment, check=False, timeout=600)
-    if done.status:
-        raise EvaluationError(f"{EVALUATOR}: the evaluation failed", evidence_of(done.tail))
-    return json.loads(done.text)
-
-
-def evidence_of(tail: str) -> str:
-    """The lines of Nix's complaint that tell a person something: errors, and where they stand."""
-    told = [line.strip() for line in tail.splitlines() if "error:" in line or line.strip().startswith("at ")]
-    return "; ".join(told) or tail
-
-
 def sources() -> tuple[Path, ...]:
     """Every Nix file of ours."""
     return tuple(sorted(NIX.rglob("*.nix")))
 
 
 def look_at_files(environment: Mapping[str, str], events: Events) -> Level:
-    """Level a: every file parses; formatter and linters where they are at hand."""
+    """Level a: every file parses, and binds no name in vain; formatter and linters where they are at hand."""
     failures: list[str] = []
     unseen: list[str] = []
     for path in sources():
         done = run_command([EVALUATOR, "--parse", str(path)], events=events, env=environment, check=False)
         failures += [f"nix/{path.relative_to(NIX)}: does not parse: {evidence_of(done.tail)}"] if done.status else []
+        failures += [f"nix/{path.relative_to(NIX)}: {line}" for line in complaints(path.read_text(encoding="utf-8"))]
     for name, argv in LINTERS.items():
         if which(name) is None:
             unseen.append(f"{name} is not on this host")
@@ -95,7 +68,9 @@ def look_at_files(environment: Mapping[str, str], events: Events) -> Level:
         for path in sources():
             done = run_command([*argv, str(path)], events=events, check=False)
             failures += [f"nix/{path.relative_to(NIX)}: {name}: {done.tail}"] if done.status else []
-    return Level("a", f"{len(sources())} files parse", tuple(failures), tuple(unseen))
+    return Level(
+        "a", f"{len(sources())} files parse; no unused name, no stray white space", tuple(failures), tuple(unseen)
+    )
 
 
 def look_at_policy(catalogue: Catalogue, product: Product, environment: Mapping[str, str], events: Events) -> Level:
@@ -114,19 +89,75 @@ def look_at_policy(catalogue: Catalogue, product: Product, environment: Mapping[
     return Level("b", title, tuple(failures))
 
 
-def look_at_modules(nixpkgs: Path, environment: Mapping[str, str], events: Events) -> Level:
-    """Level c: the guide's snippet in the module system of a nixpkgs tree, as much of it as the tree holds."""
+CONFIGURATIONS: Mapping[str, tuple[str, str]] = {
+    "on the reference workload": ("snippet", "true"),
+    "on the vendor's module": ("on-vendor", "false"),
+}
+"""Where the guide's snippet is evaluated: the file in nix/checks, and whether our reference workload is there."""
+
+
+def depth_of(nixpkgs: Path) -> tuple[str, str, tuple[str, ...]]:
+    """Which check in nix/checks a tree allows, what that shows, and what it does not. Raises `UsageError`."""
     if not (nixpkgs / "lib" / "default.nix").is_file():
         raise UsageError(f"--nixpkgs {nixpkgs}: no lib/default.nix there", "give a checkout of nixpkgs")
-    whole = (nixpkgs / "nixos" / "lib" / "eval-config.nix").is_file()
-    check = "options" if whole else "standins"
-    words = f"nixpkgs = {json.dumps(str(nixpkgs.resolve()))}; configuration = import {NIX}/checks/snippet.nix;"
-    result = evaluate(f"import {NIX}/checks/{check}.nix {{ {words} }}", environment, events)
-    unseen = () if whole else ("the tree holds lib alone: option names and types of nixpkgs were not looked at",)
-    title = "the modules evaluate " + (
-        "in nixpkgs' own" if whole else "in its module system, with stand-ins for options"
-    )
-    return Level("c", title, tuple(result["failed"]), unseen)
+    if not (nixpkgs / "nixos" / "modules").is_dir():
+        return (
+            "standins",
+            "in its module system, with stand-ins for options",
+            ("the tree holds lib alone: option names and types of nixpkgs were not looked at",),
+        )
+    return "declared", "with nixpkgs' own option declarations, and stand-ins for packages", ()
+
+
+def expression(check: str, nixpkgs: Path, configuration: str, reference: str = "true") -> str:
+    """The Nix expression that evaluates a configuration by one of nix/checks."""
+    tree = json.dumps(str(nixpkgs.resolve()))
+    words = f"nixpkgs = {tree}; configuration = {configuration}; reference = {reference};"
+    return f"import {NIX}/checks/{check}.nix {{ {words} }}"
+
+
+def look_at_modules(nixpkgs: Path, environment: Mapping[str, str], events: Events) -> Level:
+    """Level c: the guide's snippet in the module system of a nixpkgs tree, as much of it as the tree holds."""
+    check, how, unseen = depth_of(nixpkgs)
+    old = too_old(environment, events)
+    if old:
+        raise InfrastructureError(f"--nixpkgs: {old}", "put a newer Nix first on PATH")
+    failures: list[str] = []
+    for where, (file, reference) in CONFIGURATIONS.items():
+        result = evaluate(expression(check, nixpkgs, f"import {NIX}/checks/{file}.nix", reference), environment, events)
+        failures += [f"{where}: {message}" for message in result["failed"]]
+        failures += [f"{where}: {path}: not in force as the policy wants it" for path in result["lost"]]
+    if is_whole(str(nixpkgs)):
+        failures += look_at_system(nixpkgs, environment, events)
+        how += "; and in nixpkgs' own system"
+    return Level("c", f"the modules evaluate {' and '.join(CONFIGURATIONS)}, {how}", tuple(failures), unseen)
+
+
+def look_at_system(nixpkgs: Path, environment: Mapping[str, str], events: Events) -> Iterator[str]:
+    """The same in a whole nixpkgs, as `nixos-rebuild` evaluates it; yields failed assertions."""
+    tree = json.dumps(str(nixpkgs.resolve()))
+    yield from evaluate(f"(import {NIX}/checks/options.nix {{ nixpkgs = {tree}; }}).failed", environment, events)
+
+
+def look_at_derivation(nixpkgs: str, events: Events) -> Level:
+    """Level d: the hardened system as the derivation that `nixos-rebuild` would build."""
+    toplevel = f"{FLAKE}#nixosConfigurations.hardened.config.system.build.toplevel.drvPath"
+    other = ["--override-input", "nixpkgs", f"path:{Path(nixpkgs).resolve()}"] if is_whole(nixpkgs) else []
+    done = run_command(["nix", *EXPERIMENTAL, "eval", "--raw", *other, toplevel], events=events, check=False)
+    return Level("d", "the system's derivation", (evidence_of(done.tail),) if done.status else ())
+
+
+def look_at_build(events: Events) -> Level:
+    """Level e: both images are built; the store keeps them."""
+    images = [f"{FLAKE}#image-{variant}" for variant in ("baseline", "hardened")]
+    argv = ["nix", *EXPERIMENTAL, "build", "--no-link", *images]
+    done = run_command(argv, events=events, check=False, timeout=4 * 3600)
+    return Level("e", "both images are built", (evidence_of(done.tail),) if done.status else ())
+
+
+def is_whole(nixpkgs: str) -> bool:
+    """Whether a tree has packages, too."""
+    return bool(nixpkgs) and (Path(nixpkgs) / "pkgs" / "top-level" / "default.nix").is_file()
 
 
 def judged(name: str, look: Callable[[], Level]) -> Level:
@@ -147,29 +178,38 @@ def show(level: Level, terminal: Terminal) -> bool:
     return not level.failures
 
 
-def stop(levels: Sequence[tuple[str, str, str]], terminal: Terminal) -> None:
+def stop(level: str, why: str, terminal: Terminal) -> None:
     """Why it went no further."""
-    for name, title, reason in levels:
-        terminal.line(f"--   level {name}, {title}: not looked: {reason}")
+    terminal.line(f"--   not looked: level {level}, {why}")
+
+
+def look(plan: Plan, nixpkgs: str, events: Events, environment: Mapping[str, str]) -> Iterator[Level]:
+    """Levels a to c, c where there is a tree for it; none behind one that fails."""
+    yield look_at_files(environment, events)
+    yield judged("b", lambda: look_at_policy(plan.catalogue, plan.product, environment, events))
+    if nixpkgs:
+        yield judged("c", lambda: look_at_modules(Path(nixpkgs), environment, events))
 
 
 def run(options: Options, events: Events, terminal: Terminal) -> int:
     """Go as deep as the host allows; a level that fails ends it."""
-    if which(EVALUATOR) is None:
-        raise InfrastructureError(f"{EVALUATOR}: not found on this host", "apt-get install nix-bin")
+    require()
     plan = load_plan(options.product)
-    nixpkgs: str = options.nixpkgs
+    nixpkgs = options.nixpkgs or os.environ.get(NIXPKGS, "")
     with private_store() as environment:
-        passed = show(look_at_files(environment, events), terminal)
-        passed = passed and show(
-            judged("b", lambda: look_at_policy(plan.catalogue, plan.product, environment, events)), terminal
+        for level in look(plan, nixpkgs, events, environment):
+            if not show(level, terminal):
+                return int(ExitCode.FAIL)
+    if not nixpkgs:
+        stop(
+            "c",
+            f"the modules in nixpkgs' module system: give a nixpkgs tree by `--nixpkgs PATH` or {NIXPKGS}",
+            terminal,
         )
-        if passed and nixpkgs:
-            passed = show(judged("c", lambda: look_at_modules(Path(nixpkgs), environment, events)), terminal)
-    if not passed:
+    lacks = lacking(events)
+    if lacks:
+        stop("d, e", f"the system's derivation and its build: {lacks}", terminal)
+    elif not (show(look_at_derivation(nixpkgs, events), terminal) and show(look_at_build(events), terminal)):
         return int(ExitCode.FAIL)
-    without = (
-        [] if nixpkgs else [("c", "the modules in nixpkgs' module system", "give a nixpkgs tree by `--nixpkgs PATH`")]
-    )
-    stop([*without, *BEYOND], terminal)
+    stop("f", f"the boot: {BOOT}", terminal)
     return int(ExitCode.PASS)

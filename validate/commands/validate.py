@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harden.waivers import load_waivers
+from images import nixos
 from images.build import BuiltImage
 from images.target import Target
 from results.base.errors import ExitCode, PipelineError, UsageError
@@ -17,11 +18,11 @@ from results.store import RunFolder, create, previous_durations, read_record, ti
 from results.terminal import Terminal
 from results.transcript import Transcript
 from validate import requirements
-from validate.commands.build import build_images, chosen_targets
+from validate.commands.build import build_images, chosen_targets, require_sources
 from validate.machine.accelerator import choose
 from validate.options import Options
 from validate.pipeline import Job, run_job
-from validate.plan import Plan, load_plan
+from validate.plan import Plan, load_plan, on_nixos
 from validate.recorder import Recorder, describe_host, git_commit
 from validate.rejudge import CHECKS, as_document
 
@@ -37,11 +38,26 @@ def ready_image(folder: Path) -> BuiltImage:
     return BuiltImage(record, folder, disk)
 
 
+def ready_nixos_image(folder: Path, variant: Variant) -> BuiltImage:
+    """The same for what `nix build ./nix#image-VARIANT` made, which has no image.json yet. Raises `UsageError`."""
+    if (folder / "image.json").is_file():
+        return ready_image(folder)
+    if not (folder / nixos.DISK).is_file():
+        raise UsageError(f"{folder / nixos.DISK}: no such disk", f"`nix build ./nix#image-{variant}` makes the folder")
+    return BuiltImage(nixos.record_of(folder, variant, {"folder": str(folder)}), folder, folder / nixos.DISK)
+
+
 def images_for(target: Target, plan: Plan, options: Options, events: Events) -> Mapping[Variant, BuiltImage]:
     """Ready images where named, built ones otherwise."""
     wanted = [variant for variant in BOTH if variant not in options.image]
     built = dict(build_images(target, plan, options, events, wanted)) if wanted else {}
-    return {v: ready_image(options.image[v]) if v in options.image else built[v] for v in BOTH}
+    on_nix = target.distribution == "nixos"
+    ready = {
+        variant: ready_nixos_image(options.image[variant], variant) if on_nix else ready_image(options.image[variant])
+        for variant in BOTH
+        if variant in options.image
+    }
+    return {**built, **ready}
 
 
 def validate_target(target: Target, plan: Plan, options: Options, events: Events, terminal: Terminal) -> int:
@@ -51,7 +67,6 @@ def validate_target(target: Target, plan: Plan, options: Options, events: Events
     waivers = load_waivers(options.waivers, plan.catalogue.by_id, now=timestamp(now))  # before there is a folder
     folder = create(options.results, target.name, " ".join(options.workload), git_commit=git_commit(events), now=now)
     folder.write("waivers.json", waivers)
-    folder.write(CHECKS, as_document(plan.checks))
     recorder = Recorder()
     with Transcript(folder.path / "transcript.jsonl") as transcript:
         events.subscribe(transcript)
@@ -78,6 +93,9 @@ def _run(
         with recorder.recording(folder):
             with events.step("images"):
                 images = images_for(target, plan, options, events)
+            if target.distribution == "nixos":
+                plan = on_nixos(plan, images["baseline"].folder)
+            folder.write(CHECKS, as_document(plan.checks))
             with events.step("choose the accelerator"):
                 accelerator = choose(options.accel, events=events)
             recorder.host = describe_host(accelerator.name, accelerator.reason, events)
@@ -105,6 +123,7 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
     """Validate every chosen target; the worst exit code counts."""
     plan = load_plan(options.product)
     targets = chosen_targets(options)
+    require_sources(targets, options, events)
     requirements.require()
     worst = int(ExitCode.PASS)
     for target in targets:

@@ -47,7 +47,9 @@ def become(user: str) -> None:
     os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
     os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
     os.environ.clear()
-    os.environ.update(HOME=entry.pw_dir, USER=user, LOGNAME=user, PATH="/usr/bin:/bin", LANG="C.UTF-8")
+    os.environ.update(
+        HOME=entry.pw_dir, USER=user, LOGNAME=user, PATH="/usr/bin:/bin:/run/current-system/sw/bin", LANG="C.UTF-8"
+    )
     os.chdir("/")
 
 

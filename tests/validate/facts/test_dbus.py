@@ -12,6 +12,7 @@ from validate.facts.guest.context import Commands, Context, CouldNotLookError, R
 from validate.guest.dbus import Address, BusError, Connection
 
 BUS = {"name": "org.x", "path": "/org/x"}
+POLICY = '<busconfig><policy user="x"><allow own="org.x"/></policy></busconfig>'
 XML = '<node><interface name="org.x"><method name="Ping"/></interface></node>'
 
 
@@ -60,3 +61,26 @@ def test_without_a_bus_its_files_are_told_all_the_same(context: Context) -> None
     assert found["activation"]["org.x"]["user"] == "root"
     assert "names" not in found
     assert {"dbus.names", "dbus.members", "dbus.policies"} <= set(context.errors)
+
+
+def test_on_nixos_the_generated_file_names_the_folders(tmp_path: Path) -> None:
+    package = "/nix/store/1a-org.x.conf"
+    for path, text in {
+        "etc/dbus-1/system.conf": f"""<?xml version="1.0"?>
+<!DOCTYPE busconfig SYSTEM "busconfig.dtd">
+<busconfig><servicedir>{package}/share/dbus-1/system-services</servicedir>
+<includedir>{package}/etc/dbus-1/system.d</includedir>
+<includedir>{package}/share/dbus-1/system.d</includedir></busconfig>""",
+        f"{package}/share/dbus-1/system.d/org.x.conf": POLICY,
+        f"{package}/share/dbus-1/system-services/org.x.service": "[D-BUS Service]\nName=org.x\nUser=x\n",
+    }.items():
+        (tmp_path / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path.lstrip("/")).write_text(text)
+    context = Context(Reader(str(tmp_path)), Commands(), {"product": {"bus": {"name": "org.x", "path": "/org/x"}}})
+    files = dbus.policies(context)
+    assert [one["file"] for one in files] == [
+        "/etc/dbus-1/system.conf",
+        f"{package}/share/dbus-1/system.d/org.x.conf",
+    ]
+    assert dbus.product_rules(context, files)[0]["attributes"] == {"own": "org.x"}
+    assert dbus.activations(context.reader)["org.x"]["user"] == "x"

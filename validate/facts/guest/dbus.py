@@ -15,6 +15,8 @@ from validate.guest.wire import WireError
 
 FOLDERS = ("/usr/share/dbus-1/system.d", "/etc/dbus-1/system.d")
 MAIN_FILE = "/usr/share/dbus-1/system.conf"
+GENERATED = "/etc/dbus-1/system.conf"
+"""NixOS has its main file here: it names a folder in the store for each package, and nothing by default."""
 ACTIVATION = ("/usr/local/share/dbus-1/system-services", "/usr/share/dbus-1/system-services")
 INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
 PEER_ERRORS = (BusError, WireError, OSError)
@@ -76,11 +78,20 @@ def parse_members(text: str) -> dict[str, list[str]]:
     return members
 
 
+def named_folders(reader: Reader, tag: str) -> tuple[str, ...]:
+    """Folders that the main file names itself, where it is a generated one. Raises `ET.ParseError`."""
+    text = None if reader.exists(MAIN_FILE) else reader.optional(GENERATED)
+    if text is None:
+        return ()
+    return tuple(one.text.strip() for one in ET.fromstring(text).iter(tag) if one.text)  # noqa: S314 - as below
+
+
 def policies(context: Context) -> list[dict[str, Any]]:
     """Every policy file of the bus, with its rules."""
     reader = context.reader
-    paths = [MAIN_FILE] if reader.exists(MAIN_FILE) else []
-    paths += [f"{folder}/{name}" for folder in FOLDERS for name in reader.some_names(folder) if name.endswith(".conf")]
+    paths = [path for path in (MAIN_FILE, GENERATED) if reader.exists(path)][:1]
+    folders = (*FOLDERS, *named_folders(reader, "includedir"))
+    paths += [f"{folder}/{name}" for folder in folders for name in reader.some_names(folder) if name.endswith(".conf")]
     found = []
     for path in paths:
         raw = reader.bytes(path)
@@ -108,7 +119,7 @@ def product_rules(context: Context, files: list[dict[str, Any]]) -> list[dict[st
 def activations(reader: Reader) -> dict[str, dict[str, str]]:
     """Names that the bus starts on demand, and as whom."""
     found: dict[str, dict[str, str]] = {}
-    for folder in ACTIVATION:
+    for folder in (*ACTIVATION, *named_folders(reader, "servicedir")):
         for file in reader.some_names(folder):
             parser = configparser.ConfigParser(interpolation=None, strict=False)
             try:
