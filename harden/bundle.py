@@ -15,6 +15,7 @@ SCRIPT = "harden-production-security.sh"
 GUEST = Path(__file__).parent / "guest"
 SCRIPT_SOURCE = GUEST / "harden_production_security.py"
 LIBRARY = "lib"
+PACKAGE = b"# Found before any other package of this name that the machine may have.\n"
 """Where the script finds its modules, under the names that they have here."""
 TUNING = "production-tuning.conf"
 TUNING_IN_MACHINE = "/etc/sysctl.d/99-{name}-tuning.conf"
@@ -30,6 +31,7 @@ def manifest(tree: Tree, product: Product) -> dict[str, object]:
         "kernel_parameters": list(tree.kernel_parameters),
         "units": [unit.name for unit in product.units.values() if not unit.template],
         "templates": [unit.name for unit in product.units.values() if unit.template],
+        "programs": {unit.name: product.binaries[unit.binary] for unit in product.units.values()},
         "accounts": sorted({account.user for account in product.accounts.values()}),
         "kept": [product.paths["state"], product.paths["logs"], product.paths["configuration"]],
         "tuning": TUNING_IN_MACHINE.format(name=product.name),
@@ -61,9 +63,9 @@ def bundle(tree: Tree, product: Product) -> bytes:
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         _add(archive, SCRIPT, SCRIPT_SOURCE.read_bytes(), 0o755)
-        _add(archive, f"{LIBRARY}/harden/__init__.py", b"", 0o644)
+        _add(archive, f"{LIBRARY}/harden/__init__.py", PACKAGE, 0o644)
         for path in sorted(GUEST.glob("*.py")):
-            if path != SCRIPT_SOURCE:
+            if path != SCRIPT_SOURCE:  # where it is unpacked, before anything is installed
                 _add(archive, f"{LIBRARY}/harden/guest/{path.name}", path.read_bytes(), 0o644)
         _add(archive, "manifest.json", json.dumps(manifest(tree, product), indent=1).encode() + b"\n", 0o644)
         tuning = _tuning(tree, product)

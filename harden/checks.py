@@ -8,6 +8,7 @@ from harden.control import Control, Expectation
 from harden.layers import LAYERS
 from harden.product import Product
 from harden.render import place, render_placed
+from harden.tree import Tree
 
 
 def _check(control: Control, expectation: Expectation, remediation: str) -> Check:
@@ -28,14 +29,17 @@ def _check(control: Control, expectation: Expectation, remediation: str) -> Chec
     )
 
 
-def checks(catalogue: Catalogue, product: Product) -> tuple[Check, ...]:
-    """Every check of every control, in the order of the catalogue. Raises `UsageError`."""
+def checks(catalogue: Catalogue, product: Product, tree: Tree | None = None) -> tuple[Check, ...]:
+    """Every check of every control, in the order of the catalogue. Raises `UsageError`.
+
+    `tree` holds what is rendered from them and may hold more, such as the tools; without it, it is rendered.
+    """
     placed = place(catalogue, product)
-    tree = render_placed(placed, product)
+    whole = tree or render_placed(placed, product)
     by_control: dict[str, list[Check]] = {}
     for name, layer in LAYERS.items():
         for one in placed.get(name, []):
-            expectations = list(layer.expectations(one, product, tree)) if one.control.set else []
+            expectations = list(layer.expectations(one, product, whole)) if one.control.set else []
             expectations += one.control.checks
             by_control[one.id] = [_check(one.control, each, layer.remediation) for each in expectations]
     return tuple(check for control in catalogue.controls for check in by_control[control.id])

@@ -5,25 +5,27 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from harden.package import HOME
+from harden.tools import HOME
 from results.base.errors import ExitCode, UsageError
-from validate.commands.bundle import contents
-from validate.plan import Plan, load_plan, on_nixos
+from validate.plan import Plan, audit_answers, load_plan, on_nixos
 
-WANTED = ("security-audit.py", "lib/", "collector.py", "checks.json", "questions.json")
-"""Of the package's home; what changes a Debian machine stays out."""
+PROGRAMS = ("security-audit.py", "lib/")
+"""Of the tools on Debian; what changes a machine stays out."""
 
 
 def audit_files(plan: Plan) -> Iterator[tuple[str, bytes, int]]:
     """Name below the audit's own folder, content and mode."""
-    for path, (content, mode) in contents(plan).items():
-        name = path.removeprefix(f"{HOME}/")
-        if name != path and name.startswith(WANTED):
-            yield name, content, mode
+    for file in plan.tree.files:
+        name = file.path.removeprefix(f"{HOME}/")
+        if name != file.path and name.startswith(PROGRAMS):
+            yield name, file.content, file.mode
+    for name, content in audit_answers(plan.product, plan.checks).items():
+        yield name, json.dumps(content, indent=1).encode(), 0o644
 
 
 def main(words: list[str]) -> int:

@@ -1,10 +1,12 @@
-"""What a run works from, loaded once and frozen: product, controls, rendered tree, checks, bundle."""
+"""What a run works from, loaded once and frozen: product, controls, the tree with its tools, checks, bundle."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from harden.bundle import bundle
 from harden.catalogue import Catalogue, load_catalogue
@@ -13,9 +15,14 @@ from harden.checks import checks
 from harden.nixos import Store, nixos_checks, nixos_product
 from harden.product import DEFAULT_PRODUCT, Product, load_product
 from harden.render import Tree, render
+from harden.tools import with_answers, with_tools
 from images.nixos import STORE
 from results.base.errors import UsageError
 from results.base.strict import load_json
+from validate.facts.collect import MODULES, collector_digest, needed, questions
+from validate.guest.bundle import closure
+
+JUDGE = "validate.audit.judge"
 
 
 @dataclass(frozen=True)
@@ -26,16 +33,13 @@ class Plan:
     """As it lies on the machine."""
     catalogue: Catalogue
     tree: Tree
+    """All that a hardened machine gets, tools included."""
+    checks: tuple[Check, ...]
+    """Every check that the controls imply."""
     described: Product
     """As the product description has it, which is how it lies on Debian."""
     store: Store | None = None
     """Where programs lie on NixOS; None: the machine is a Debian one."""
-
-    @cached_property
-    def checks(self) -> tuple[Check, ...]:
-        """Every check that the controls imply."""
-        made = checks(self.catalogue, self.described)
-        return nixos_checks(made, self.described, self.store, self.tree) if self.store else made
 
     @cached_property
     def bundle(self) -> bytes:
@@ -47,7 +51,17 @@ def load_plan(product_file: Path | None = None) -> Plan:
     """Read and render everything. Raises `UsageError` that lists every problem of the files."""
     product = load_product(product_file or DEFAULT_PRODUCT)
     catalogue = load_catalogue()
-    return Plan(product, catalogue, render(catalogue, product), product)
+    tooled = with_tools(render(catalogue, product), closure([JUDGE, *MODULES]))
+    every = checks(catalogue, product, tooled)
+    tree = with_answers(tooled, product, audit_answers(product, every))
+    return Plan(product, catalogue, tree, every, product)
+
+
+def audit_answers(product: Product, every: Sequence[Check]) -> dict[str, Any]:
+    """What the audit on the machine itself works from, by file name: its checks, and what it asks."""
+    units, paths = needed(check.fact for check in every)
+    asked = {"collector": collector_digest(), **questions(product, units, paths, exposure=False)}
+    return {"checks.json": [one.to_json() for one in every], "questions.json": asked}
 
 
 def on_nixos(plan: Plan, image: Path) -> Plan:
@@ -58,4 +72,5 @@ def on_nixos(plan: Plan, image: Path) -> Plan:
         product = nixos_product(plan.described, store)
     except ValueError as error:
         raise UsageError(f"{path}: {error}", "the image is built from nix/flake.nix, which writes the file") from None
-    return replace(plan, product=product, store=store)
+    made = nixos_checks(plan.checks, plan.described, store, plan.tree)
+    return replace(plan, product=product, checks=tuple(made), store=store)

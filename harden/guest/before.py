@@ -6,11 +6,11 @@ import os
 import pwd
 import re
 import shutil
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
-from harden.guest.manifest import Entry, Manifest
+from harden.guest import proving
+from harden.guest.manifest import Manifest
 from harden.guest.system import RefusedError, proc_sys, run, say
 
 LEAST_SYSTEMD = 245
@@ -41,6 +41,7 @@ def _lacking(manifest: Manifest) -> Iterator[str]:
     for unit in (*manifest.units, *manifest.templates):
         if not any(Path(folder, unit).exists() for folder in UNIT_FOLDERS):
             yield f"the product: {unit} is not installed"
+    yield from _strangers(manifest)
     for user in manifest.accounts:
         try:
             pwd.getpwnam(user)
@@ -48,6 +49,25 @@ def _lacking(manifest: Manifest) -> Iterator[str]:
             yield f"the product: there is no account {user}"
     if shutil.disk_usage("/var/lib").free < ROOM_NEEDED:
         yield f"{ROOM_NEEDED >> 20} MiB of room below /var/lib"
+
+
+def _started(unit: str) -> list[str]:
+    """Programs that the unit's files start, drop-ins of others included; an empty assignment forgets the earlier."""
+    found: list[str] = []
+    for line in run("systemctl", "cat", unit, check=False).stdout.splitlines():
+        name, _, value = line.partition("=")
+        if name.strip() == "ExecStart":
+            found = [*found, value.split()[0].lstrip("-@:+!|")] if value.split() else []
+    return found
+
+
+def _strangers(manifest: Manifest) -> Iterator[str]:
+    """Units under the product's names that are somebody else's: hardening them would break them."""
+    for unit, program in manifest.programs.items():
+        started = _started(unit)
+        if started and started != [program]:
+            told = ", ".join(started)
+            yield f"the product: {unit} starts {told}, not {program}; another vendor's? rename or remove that unit"
 
 
 def prerequisites(manifest: Manifest) -> None:
@@ -60,23 +80,10 @@ def prerequisites(manifest: Manifest) -> None:
         say(f"note: {memory / 2**30:.1f} GiB of memory; {MEMORY_WANTED >> 30} GiB are recommended")
 
 
-def _wrong(manifest: Manifest, entry: Entry) -> Iterator[str]:
-    """What is wrong with one file, as far as can be told before it is in force."""
-    content = manifest.content(entry)
-    if entry.path.is_relative_to("/etc/apparmor.d"):
-        done = run("apparmor_parser", "--skip-kernel-load", "--skip-cache", str(manifest.source(entry)), check=False)
-        if done.returncode:
-            yield f"{entry.path}: {done.stdout.strip()}"
-    elif entry.path.is_relative_to("/usr/share/dbus-1/system.d"):
-        try:
-            ET.fromstring(content)  # noqa: S314 - our own file, of a proven digest
-        except ET.ParseError as error:
-            yield f"{entry.path}: {error}"
-
-
 def validate(manifest: Manifest) -> None:
     """Raises `RefusedError` that lists everything that does not fit this machine."""
-    wrong = [complaint for entry in manifest.hardening for complaint in _wrong(manifest, entry)]
+    wrong = [complaint for entry in manifest.hardening for complaint in proving.of_file(manifest, entry)]
+    wrong += proving.of_units(manifest)
     wrong += [f"this kernel has no {name}" for name in manifest.sysctl_names() if not proc_sys(name).exists()]
     if wrong:
         raise RefusedError("the hardening does not fit this machine: " + "; ".join(wrong))

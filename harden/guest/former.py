@@ -2,6 +2,9 @@
 
 `progress` lies beside it from before the first change until the last: a start that finds it knows that an earlier
 one was broken off, by kill -9 or by a power cut, and puts the former state back.
+
+An apply on a machine that is hardened already keeps a second state, `again`: what it breaks goes back to that, and
+`revert` still goes back to the machine that was not hardened.
 """
 
 from __future__ import annotations
@@ -14,15 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from harden.guest.activate import audit_is_locked, set_timers, settle
-from harden.guest.manifest import LOADER_ENTRIES, STATE, Manifest, kept
+from harden.guest.manifest import HOME, LOADER_ENTRIES, STATE, Manifest, kept
 from harden.guest.system import BrokenError, proc_sys, run, say, unfinished, write
 
 COMPLETE = STATE / "complete"
 """Made last: without it, what lies there is a rest of an interrupted run."""
 PROGRESS = STATE / "progress"
+AGAIN = STATE / "again"
 BALLAST = STATE / "ballast"
 """Room that is given back before the former state comes back: a disk that is full must not stop that."""
 BALLAST_BYTES = 2 << 20
+MONITORS = ("/var/lib/dots-family-security-monitor",)
+"""Folders that the tools keep their own notes in."""
 
 
 def note(step: str, instances: list[str]) -> None:
@@ -35,6 +41,7 @@ def finished() -> None:
     """All of it is in force."""
     os.sync()
     PROGRESS.unlink()
+    discard(AGAIN)
 
 
 def broken_off() -> str:
@@ -57,7 +64,7 @@ def recover() -> bool:
         instances = [str(one) for one in json.loads(PROGRESS.read_text(encoding="utf-8"))["instances"]]
     except (OSError, ValueError, KeyError, TypeError):
         instances = []
-    restore(kept(STATE), instances)
+    restore(instances)
     say("restored: this machine is as it was before")
     return True
 
@@ -85,52 +92,84 @@ def _folders_to_come(manifest: Manifest) -> list[Path]:
     return sorted(folder for folder in above if not folder.exists())
 
 
-def discard() -> None:
-    """Forget the former state: at once, so that no half of it is ever taken for the whole."""
-    gone = STATE.with_name(f"{STATE.name}.gone")
+def discard(folder: Path) -> None:
+    """Forget a kept state: at once, so that no half of it is ever taken for the whole."""
+    gone = folder.with_name(f"{folder.name}.gone")
     shutil.rmtree(gone, ignore_errors=True)
-    if STATE.exists():
-        STATE.rename(gone)
+    if folder.exists():
+        folder.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
 
 
-def back_up(manifest: Manifest) -> None:
-    """Keep the former state, once: a second run keeps what the first one saw."""
-    if COMPLETE.exists():
-        return
-    discard()
-    STATE.mkdir(parents=True, mode=0o700)
-    with BALLAST.open("wb") as ballast:
-        os.posix_fallocate(ballast.fileno(), 0, BALLAST_BYTES)
+def _keep(folder: Path, manifest: Manifest, also: list[Path]) -> None:
+    """Keep the state of everything that `manifest` touches, and the files `also`."""
     files: dict[str, dict[str, int] | None] = {}
-    for path in [*(entry.path for entry in manifest.files), *sorted(LOADER_ENTRIES.glob("*.conf"))]:
+    for path in [*(entry.path for entry in manifest.files), *sorted(LOADER_ENTRIES.glob("*.conf")), *also]:
         files[str(path)] = _owner(path) if path.exists() else None
         if path.exists():
-            kept = STATE / "files" / path.relative_to("/")
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(path.read_bytes())
+            copy = folder / "files" / path.relative_to("/")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
     former = {
         "files": files,
         "folders": [str(path) for path in _folders_to_come(manifest)],
         "owners": {str(path): _owner(path) for path in _owned_paths(manifest)},
         "sysctl": {name: proc_sys(name).read_text(encoding="ascii").strip() for name in manifest.sysctl_names()},
     }
-    (STATE / "former.json").write_text(json.dumps(former, indent=1), encoding="utf-8")
+    (folder / "former.json").write_text(json.dumps(former, indent=1), encoding="utf-8")
+
+
+def _written(manifest: Manifest) -> bytes:
+    """The manifest of what is applied, for later starts and for the monitor."""
     data = json.loads((manifest.folder / "manifest.json").read_text(encoding="utf-8"))
     paths = {str(entry.path) for entry in manifest.files}
     data.update(files=[one for one in data["files"] if one["path"] in paths], without=list(manifest.without))
-    (STATE / "manifest.json").write_text(json.dumps(data, indent=1), encoding="utf-8")
-    note("the former state is kept", [])
+    return json.dumps(data, indent=1).encode()
+
+
+def back_up(manifest: Manifest) -> None:
+    """Keep the former state, before anything is touched."""
+    first = not COMPLETE.exists()
+    folder = STATE if first else AGAIN
+    discard(folder)
+    folder.mkdir(parents=True, mode=0o700)
+    if not BALLAST.exists():
+        with BALLAST.open("wb") as ballast:
+            os.posix_fallocate(ballast.fileno(), 0, BALLAST_BYTES)
+    _keep(folder, manifest, [] if first else [STATE / "former.json", STATE / "manifest.json"])
+    if first:
+        (folder / "manifest.json").write_bytes(_written(manifest))
+        note("the former state is kept", [])
     os.sync()
-    COMPLETE.touch()
+    (folder / "complete").touch()
 
 
-def _restore_files(files: dict[str, dict[str, int] | None], folders: list[str]) -> None:
+def extend(manifest: Manifest) -> None:
+    """What this apply touches and the first one did not, goes into the state that `revert` restores."""
+    if not (AGAIN / "complete").exists():
+        return
+    known = json.loads((STATE / "former.json").read_text(encoding="utf-8"))
+    newer = json.loads((AGAIN / "former.json").read_text(encoding="utf-8"))
+    own = {str(STATE / name) for name in ("former.json", "manifest.json")}
+    for name, former in newer["files"].items():
+        if name not in known["files"] and name not in own:
+            known["files"][name] = former
+            if former:
+                copy = (AGAIN / "files" / Path(name).relative_to("/")).read_bytes()
+                write(STATE / "files" / Path(name).relative_to("/"), copy, 0o600, os.geteuid(), os.getegid())
+    known["folders"] = sorted({*known["folders"], *newer["folders"]})
+    for part in ("owners", "sysctl"):
+        known[part] = {**newer[part], **known[part]}
+    for name, content in (("former.json", json.dumps(known, indent=1).encode()), ("manifest.json", _written(manifest))):
+        write(STATE / name, content, 0o600, os.geteuid(), os.getegid())
+
+
+def _restore_files(kept_in: Path, files: dict[str, dict[str, int] | None], folders: list[str]) -> None:
     for name, former in files.items():
         path = Path(name)
         unfinished(path).unlink(missing_ok=True)
         if former:
-            content = (STATE / "files" / path.relative_to("/")).read_bytes()
+            content = (kept_in / "files" / path.relative_to("/")).read_bytes()
             # What is as it was is left alone: a full disk, or one that is only read, has nothing against that.
             if not path.is_file() or path.read_bytes() != content or _owner(path) != former:
                 write(path, content, former["mode"], former["uid"], former["gid"])
@@ -163,12 +202,28 @@ def _restore_settings(settings: dict[str, str]) -> None:
             say(f"{name} goes back to {value!r} with the next boot: the kernel has locked it")
 
 
-def restore(manifest: Manifest, instances: list[str]) -> None:
+def _tidy() -> None:
+    """What the tools have made while they ran: nobody else has a use for it."""
+    for cache in sorted(HOME.rglob("__pycache__")):
+        shutil.rmtree(cache, ignore_errors=True)
+    for name in MONITORS:
+        shutil.rmtree(name, ignore_errors=True)
+    for stamp in Path("/var/lib/systemd/timers").glob("stamp-dots-family-security-*.timer"):
+        stamp.unlink(missing_ok=True)
+
+
+def restore(instances: list[str], *, reverting: bool = False) -> None:
     """The former state again, as far as a running kernel gives it back; the rest comes with the next boot.
 
-    `instances` of the product's templates are running again at the end.
+    After a failed apply that is the state right before it; `reverting` goes back to the machine that was not
+    hardened. `instances` of the product's templates are running again at the end.
     """
-    former: dict[str, Any] = json.loads((STATE / "former.json").read_text(encoding="utf-8"))
+    if reverting:
+        discard(AGAIN)
+    again = (AGAIN / "complete").exists()
+    folder = AGAIN if again else STATE
+    former: dict[str, Any] = json.loads((folder / "former.json").read_text(encoding="utf-8"))
+    manifest = kept(STATE)
     BALLAST.unlink(missing_ok=True)
     if not PROGRESS.exists():  # what was broken off stays noted: its disk may be too full for another word
         note("restoring", instances)
@@ -177,7 +232,9 @@ def restore(manifest: Manifest, instances: list[str]) -> None:
     for entry in manifest.under("/etc/apparmor.d"):
         if entry.path.exists():
             run("apparmor_parser", "--remove", str(entry.path), check=False)
-    _restore_files(former["files"], former.get("folders", []))
+    if not again:
+        _tidy()
+    _restore_files(folder, former["files"], former.get("folders", []))
     _reload(manifest)
     for name, owner in former["owners"].items():
         if os.path.lexists(name) and not Path(name).is_symlink():
@@ -185,4 +242,8 @@ def restore(manifest: Manifest, instances: list[str]) -> None:
             Path(name).chmod(owner["mode"])
     _restore_settings(former["sysctl"])
     settle(manifest, instances, check=False)
-    discard()
+    if again:
+        set_timers(on=True)
+        finished()
+    else:
+        discard(STATE)

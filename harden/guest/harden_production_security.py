@@ -35,7 +35,18 @@ from harden.guest.activate import (  # noqa: E402 - the bundle's own modules
     write_all,
 )
 from harden.guest.before import prerequisites, validate  # noqa: E402
-from harden.guest.former import COMPLETE, back_up, broken_off, discard, finished, note, recover, restore  # noqa: E402
+from harden.guest.former import (  # noqa: E402
+    AGAIN,
+    COMPLETE,
+    back_up,
+    broken_off,
+    discard,
+    extend,
+    finished,
+    note,
+    recover,
+    restore,
+)
 from harden.guest.manifest import PARTS, STATE, Manifest, kept, load  # noqa: E402
 from harden.guest.system import BrokenError, RefusedError, complain, open_log, say  # noqa: E402
 
@@ -68,10 +79,10 @@ def rehearse(manifest: Manifest) -> int:
     return 0
 
 
-def undo(manifest: Manifest, instances: list[str]) -> int:
+def undo(instances: list[str]) -> int:
     """The former state again; the exit status tells whether all of it is back."""
     try:
-        restore(manifest, instances)
+        restore(instances)
     except (OSError, BrokenError) as error:
         complain(f"NOT restored, neither hardened nor as before: {error}; mend that, then run this with: revert")
         return 3
@@ -85,13 +96,13 @@ def apply(manifest: Manifest) -> int:
     try:
         back_up(manifest)
     except BaseException as error:
-        if first:
-            discard()
+        discard(STATE if first else AGAIN)
         raise RefusedError(f"the former state cannot be kept: {error!r}") from error
     instances: list[str] = []
     try:
         instances = running(manifest)
         note("writing files", instances)
+        extend(manifest)
         changed = write_all(manifest)
         if changed or not profiles_enforced(manifest):
             note("activating", instances)
@@ -101,7 +112,7 @@ def apply(manifest: Manifest) -> int:
     except BaseException as error:  # noqa: BLE001 - Ctrl-C halfway is to be undone too
         ignore_signals()
         complain(f"failed: {error!r}; the former state is being restored")
-        return undo(manifest, instances)
+        return undo(instances)
     ignore_signals()
     say(f"hardened: {changed} of {len(manifest.files)} files written; reboot to bring all of it into force")
     return 0
@@ -131,7 +142,7 @@ def revert(manifest: Manifest) -> int:
     if not COMPLETE.exists():
         raise RefusedError("nothing has been applied here")
     ignore_signals()
-    restore(manifest, running(manifest))
+    restore(running(manifest), reverting=True)
     say("reverted; reboot to take the kernel's command line and its locked settings back too")
     return 0
 
@@ -155,6 +166,8 @@ def _locked(command: str, without: tuple[str, ...], *, dry_run: bool) -> int:
     if COMPLETE.exists() and not without:
         without = kept(STATE).without
     manifest = load(HERE).less(without)
+    if command == "apply" and not (HERE / "manifest.json").is_file():
+        raise RefusedError("there is nothing to apply beside this script; install the package, or unpack the bundle")
     if command == "status":
         return status(manifest)
     if command in ("complain", "enforce"):

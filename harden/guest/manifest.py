@@ -16,6 +16,12 @@ from harden.guest.system import RefusedError
 STATE = Path("/var/lib/dots-family-hardening")
 """Where the former state is kept; only root enters."""
 
+HOME = Path("/usr/lib/dots-family-hardening")
+"""Where the tools lie on a hardened machine."""
+
+BASELINE = HOME / "baseline.json"
+"""What a machine has to be whose image was made hardened: there is no former state, so nothing was kept."""
+
 LOADER_ENTRIES = Path("/boot/efi/loader/entries")
 
 
@@ -57,6 +63,8 @@ class Manifest:
     units: tuple[str, ...]
     templates: tuple[str, ...]
     accounts: tuple[str, ...]
+    programs: dict[str, str]
+    """Unit to the program that it has to start: another one is another vendor's."""
     kept: tuple[Path, ...]
     """Folders of the product whose owners and modes are remembered."""
     tuning: Path
@@ -86,7 +94,13 @@ class Manifest:
 
     def content(self, entry: Entry) -> bytes:
         """Its content, proven to be what the manifest says. Raises `RefusedError`."""
-        content = self.source(entry).read_bytes()
+        source = self.source(entry)
+        if not source.is_file() and entry.in_place():  # an image that was made hardened keeps no second copy
+            source = entry.path
+        try:
+            content = source.read_bytes()
+        except FileNotFoundError:
+            raise RefusedError(f"{entry.path}: there is no copy of it here; install the package") from None
         if hashlib.sha256(content).hexdigest() != entry.sha256:
             raise RefusedError(f"{entry.path}: the bundle is damaged")
         return content
@@ -110,6 +124,7 @@ def parse(data: dict[str, Any], folder: Path) -> Manifest:
         units=tuple(data["units"]),
         templates=tuple(data["templates"]),
         accounts=tuple(data["accounts"]),
+        programs=dict(data.get("programs", {})),
         kept=tuple(Path(path) for path in data["kept"]),
         tuning=Path(data["tuning"]),
         files=tuple(Entry(**{**entry, "path": Path(entry["path"])}) for entry in data["files"]),
@@ -119,7 +134,15 @@ def parse(data: dict[str, Any], folder: Path) -> Manifest:
 
 def kept(folder: Path) -> Manifest:
     """The manifest of what has been applied here. Raises `RefusedError`, or `OSError` when nothing has."""
-    path = folder / "manifest.json"
+    return _parsed(folder / "manifest.json", folder)
+
+
+def baseline() -> Manifest:
+    """What this machine has to be: as applied here, or as its image was made. Raises like `kept`."""
+    return kept(STATE) if (STATE / "complete").exists() else _parsed(BASELINE, HOME)
+
+
+def _parsed(path: Path, folder: Path) -> Manifest:
     try:
         return parse(json.loads(path.read_text(encoding="utf-8")), folder)
     except (ValueError, KeyError, TypeError) as error:
@@ -127,11 +150,10 @@ def kept(folder: Path) -> Manifest:
 
 
 def load(here: Path) -> Manifest:
-    """The manifest beside the script, or the one that an earlier run has left. Raises `RefusedError`."""
-    for folder in (here, STATE):
-        path = folder / "manifest.json"
+    """The manifest beside the script, the one that an earlier run has left, or the image's. Raises `RefusedError`."""
+    for path in (here / "manifest.json", STATE / "manifest.json", BASELINE):
         if path.is_file():
-            return parse(json.loads(path.read_text(encoding="utf-8")), folder)
+            return parse(json.loads(path.read_text(encoding="utf-8")), path.parent)
     raise RefusedError(f"{here}: no manifest.json beside the script, and nothing has been applied here")
 
 

@@ -14,7 +14,6 @@ Exit status, by the worst that fails or could not be looked at: 0 nothing; 1 low
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib
 import json
 import os
@@ -47,11 +46,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def collect(here: Path) -> dict[str, Any]:
-    """The facts of this machine, by the collector that lies in the package."""
-    source = (here / "collector.py").read_text(encoding="utf-8")
-    names: dict[str, Any] = {"ARGUMENT": json.loads((here / "questions.json").read_text(encoding="utf-8"))}
-    exec(compile(source, "collector.py", "exec"), names)  # noqa: S102 - our own file, owned by root
-    return {**names["RESULT"], "collector": f"sha256:{hashlib.sha256(source.encode()).hexdigest()}"}
+    """The facts of this machine, by the pipeline's own collector."""
+    asked = json.loads((here / "questions.json").read_text(encoding="utf-8"))
+    collector = importlib.import_module("validate.facts.guest.collector")
+    facts: dict[str, Any] = collector.main(asked)
+    return {**facts, "collector": asked["collector"]}
 
 
 def judged(here: Path, facts: dict[str, Any], older: dict[str, str] | None) -> dict[str, Any]:
@@ -76,7 +75,6 @@ def audit(words: argparse.Namespace, here: Path) -> int:
     if os.geteuid() != 0:
         raise RefusedError("only root can look at everything; run it with sudo")
     older = auditing.load_older(words.against) if words.against else None
-    importlib.import_module("validate.audit.judge")  # before the collector brings its own package of that name
     facts = collect(here)
     result = judged(here, facts, older)
     name = auditing.report_name()

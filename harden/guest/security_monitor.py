@@ -17,8 +17,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "lib"))
 
 from harden.guest import watch  # noqa: E402 - the package's own modules
-from harden.guest.former import COMPLETE  # noqa: E402
-from harden.guest.manifest import STATE, kept  # noqa: E402
+from harden.guest.manifest import baseline  # noqa: E402
 from harden.guest.system import RefusedError, complain, open_log, say  # noqa: E402
 
 
@@ -27,11 +26,8 @@ def main(here: Path = HERE) -> int:
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
     os.umask(0o077)
     open_log()
-    if not COMPLETE.exists():
-        complain("the security monitor has nothing to watch: nothing has been applied here")
-        return 2
     try:
-        manifest = kept(STATE)
+        manifest = baseline()
         product = json.loads((here / "questions.json").read_text(encoding="utf-8"))["product"]
     except (RefusedError, OSError, ValueError) as error:
         complain(f"the security monitor could not look: {error}")

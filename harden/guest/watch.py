@@ -21,6 +21,8 @@ MOST = 16 << 20
 """Most bytes of the audit log that are read at once; what is older is told of as not looked at."""
 LINES = 5000
 """Most entries of the journal that are read at once."""
+LONGEST_LOG = 4 << 20
+"""Bytes at which the monitor's log begins anew."""
 TOLD = 20
 """Most alerts of one kind."""
 _DENIED = re.compile(r'apparmor="DENIED".*?profile="([^"]{1,200})"')
@@ -140,8 +142,15 @@ def all_alerts(manifest: Manifest, product: dict[str, Any], folder: Path) -> lis
     return ["".join(letter if letter.isprintable() else "?" for letter in one) for one in found]
 
 
+def _rotate(log: Path) -> None:
+    """Keep one older part beside the log. logrotate leaves it to us: as root it would follow the daemon's links."""
+    if log.exists() and log.lstat().st_size > LONGEST_LOG:
+        log.replace(log.with_name(f"{log.name}.1"))
+
+
 def append(log: Path, lines: list[str]) -> None:
     """Add lines to a log that lies in a folder of the daemon's: nothing that it could have put there is followed."""
+    _rotate(log)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(log, flags, 0o640)
     with os.fdopen(descriptor, "ab") as file:

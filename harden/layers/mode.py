@@ -24,6 +24,8 @@ class ModeSet(Strict):
     kind: Literal["directory", "file"] = "file"
     optional: bool = False
     """Not every machine has it: then the control only sees to it that it would be set."""
+    create: bool = False
+    """An empty file is made where there is none."""
     recursive: bool = False
     """Everything below it gets the owner and group too; modes below it are left alone."""
 

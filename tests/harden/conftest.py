@@ -13,6 +13,7 @@ from harden.check import Check
 from harden.checks import checks
 from harden.product import Product, load_product
 from harden.render import Tree, render
+from harden.tools import with_tools
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -33,8 +34,8 @@ def tree(catalogue: Catalogue, product: Product) -> Tree:
 
 
 @pytest.fixture(scope="session")
-def all_checks(catalogue: Catalogue, product: Product) -> tuple[Check, ...]:
-    return checks(catalogue, product)
+def all_checks(catalogue: Catalogue, product: Product, tree: Tree) -> tuple[Check, ...]:
+    return checks(catalogue, product, with_tools(tree, {}))
 
 
 @pytest.fixture

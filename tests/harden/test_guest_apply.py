@@ -75,7 +75,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine(tmp_path)
     for module in (manifests, former, script):
         monkeypatch.setattr(module, "STATE", made.state)
-    for name in ("complete", "progress", "ballast"):
+    monkeypatch.setattr(script, "AGAIN", made.state / "again")
+    for name in ("complete", "progress", "ballast", "again"):
         monkeypatch.setattr(former, name.upper(), made.state / name)
     monkeypatch.setattr(script, "COMPLETE", made.state / "complete")
     monkeypatch.setattr(script, "HERE", made.here)

@@ -17,7 +17,7 @@ def made(folder: Path) -> Manifest:
     path.write_bytes(b"as it should be")
     path.chmod(0o640)
     entry = Entry(path, "0640", "root", "root", hashlib.sha256(b"as it should be").hexdigest())
-    return Manifest(folder, (), (), (), (), (folder / "kept",), Path("/nothing"), (entry,))
+    return Manifest(folder, (), (), (), (), {}, (folder / "kept",), Path("/nothing"), (entry,))
 
 
 def test_a_changed_file_is_told(tmp_path: Path) -> None:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from harden.package import NAME, Packed, control, files
+from harden.package import Packed, control, files
+from harden.tools import NAME
 from images.workload.deb import Entry, archive, tarball
 from results.base.errors import ExitCode
 from results.base.events import Events
 from results.terminal import Terminal
-from validate.facts.collect import needed, questions, script
-from validate.guest.bundle import closure
 from validate.options import Options
 from validate.plan import Plan, load_plan
 
 OUTPUT = Path("dist")
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
-JUDGE = "validate.audit.judge"
 EPOCH = 1_760_000_000  # Unix seconds: the times in the package, unless SOURCE_DATE_EPOCH says other
 
 
@@ -29,19 +26,9 @@ def version() -> str:
     return str(tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["version"])
 
 
-def _json(value: object) -> bytes:
-    return json.dumps(value, indent=1).encode() + b"\n"
-
-
 def contents(plan: Plan) -> dict[str, Packed]:
     """Every file of the package, by path."""
-    units, paths = needed(check.fact for check in plan.checks)
-    answers = {
-        "collector.py": script().encode(),
-        "checks.json": _json([check.to_json() for check in plan.checks]),
-        "questions.json": _json(questions(plan.product, units, paths, exposure=False)),
-    }
-    return files(plan.tree, plan.product, closure([JUDGE]), answers)
+    return files(plan.tree, plan.product)
 
 
 def _entries(packed: Mapping[str, Packed]) -> list[Entry]:

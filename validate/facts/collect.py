@@ -16,6 +16,9 @@ GUEST = "validate.facts.guest"
 SECONDS = 120.0
 """Time limit of the round trip; a healthy machine needs five, even under emulation."""
 _GLOB = frozenset("*?[")
+MODULES = tuple(
+    sorted(f"{GUEST}.{path.stem}" for path in (Path(__file__).parent / "guest").glob("*.py") if path.stem != "__init__")
+)
 MAIN = f"from {GUEST}.collector import main\nRESULT = main(ARGUMENT)\n"
 
 
@@ -30,8 +33,12 @@ class Asks(Protocol):
 
 def script() -> str:
     """The collector as one script, the same text for the same sources."""
-    names = sorted(path.stem for path in (Path(__file__).parent / "guest").glob("*.py") if path.stem != "__init__")
-    return packed([f"{GUEST}.{name}" for name in names], MAIN)
+    return packed(MODULES, MAIN)
+
+
+def collector_digest() -> str:
+    """Tells collectors apart: `sha256:…` over everything that is sent."""
+    return f"sha256:{hashlib.sha256(script().encode()).hexdigest()}"
 
 
 def needed(facts: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
