@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
-from results.base.errors import UsageError
 from results.base.strict import Strict
 from results.records import Severity
-from results.store import NEWEST, read_record, write_whole
 
 FILE = "falsify.json"
-FOLDER = "falsify"
-"""Beside the folder of the runs."""
 
 Evidence = Literal["state", "configuration", "digest"]
 """What a check looks at: what is in force now, what the next start would read, or only that a file is as rendered."""
@@ -112,23 +106,3 @@ class Falsification(Strict):
 def digest_of(document: Mapping[str, Any]) -> str:
     """`sha256:…` of what `checks.json` holds: evidence counts for the checks that it was made with."""
     return f"sha256:{hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()}"
-
-
-def newest(root: Path, target: str, checks: str) -> Path | None:
-    """The newest whole evidence under `root` for this target and these checks; None where there is none."""
-    with contextlib.suppress(OSError):
-        folders = sorted((one for one in root.iterdir() if one.is_dir() and not one.is_symlink()), reverse=True)
-        for folder in folders[:NEWEST]:
-            with contextlib.suppress(UsageError):
-                found = read_record(folder / FILE, Falsification)
-                if (found.target, found.checks, found.partial) == (target, checks, False):
-                    return folder / FILE
-    return None
-
-
-def adopt(root: Path, folder: Path, target: str, checks: str) -> bool:
-    """Copy the newest evidence that fits into a run's folder; whether there was some."""
-    found = newest(root, target, checks)
-    if found:
-        write_whole(folder / FILE, found.read_bytes())
-    return found is not None

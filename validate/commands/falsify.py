@@ -10,9 +10,10 @@ from pathlib import Path
 from harden.sabotages import sabotages
 from images.build import BuiltImage
 from images.target import Target
+from results.adopt import FOLDER
 from results.base.errors import ExitCode, UsageError
 from results.base.events import Events
-from results.falsification import FILE, FOLDER, Falsification, FalsifiedControl, digest_of
+from results.falsification import FILE, Falsification, FalsifiedControl, digest_of
 from results.records import Verdict
 from results.report import render_run
 from results.store import RunFolder, create, load_run, timestamp

@@ -9,8 +9,10 @@ from pathlib import Path
 from harden.waivers import load_waivers
 from images.build import BuiltImage
 from images.target import Target
+from results.adopt import FOLDER, adopt
 from results.base.errors import ExitCode, PipelineError, UsageError
 from results.base.events import Events
+from results.falsification import digest_of
 from results.records import ImageRecord, Variant, Waivers
 from results.report import render_run
 from results.store import RunFolder, create, previous_durations, read_record, timestamp
@@ -52,6 +54,7 @@ def validate_target(target: Target, plan: Plan, options: Options, events: Events
     folder = create(options.results, target.name, " ".join(options.workload), git_commit=git_commit(events), now=now)
     folder.write("waivers.json", waivers)
     folder.write(CHECKS, as_document(plan.checks))
+    adopt(options.results.parent / FOLDER, folder.path, target.name, digest_of(as_document(plan.checks)))
     recorder = Recorder()
     with Transcript(folder.path / "transcript.jsonl") as transcript:
         events.subscribe(transcript)
