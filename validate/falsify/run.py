@@ -23,6 +23,18 @@ from validate.plan import Plan
 Mode = Literal["grouped", "one by one"]
 CLEAN, REBOOTED = "clean", "rebooted"
 
+STEADY = """
+from pathlib import Path
+folder = Path("/sys/devices/system/clocksource/clocksource0")
+there = (folder / "available_clocksource").read_text().split()
+chosen = next((one for one in ("hpet", "acpi_pm") if one in there), None)
+if chosen:
+    (folder / "current_clocksource").write_text(chosen)
+RESULT = chosen
+"""
+"""An emulated machine's TSC is not turned back with a snapshot: its clock would leap by the age of the snapshot, and
+systemd's watchdogs would end services. QEMU keeps the other clocks in the snapshot."""
+
 
 @dataclass
 class Findings:
@@ -59,7 +71,7 @@ class Falsifier:
         family = make_family(self.machine.session, self.plan.product)
         if family.monitor_problem:
             raise InfrastructureError("the child's monitor does not start", family.monitor_problem)
-        self.machine.snapshot_save(CLEAN)
+        self._save(CLEAN)
         green = self._look("as it is")
         unlocks = any(case.sabotage.unlocks for case in cases)
         now: tuple[World, ...] = ("running",) if unlocks else ("running", "unlocked")
@@ -95,7 +107,7 @@ class Falsifier:
             with self._group(group) as number:
                 broken = self._break(group, green, boot=True)
                 if unlocked and any(case.sabotage.unlocks for case in group):
-                    self.machine.snapshot_save(REBOOTED)
+                    self._save(REBOOTED)
                     self._world(unlocked, REBOOTED, self._look("audit rules unlocked"))
                     unlocked = ()
                 green = self._undo(CLEAN)
@@ -129,6 +141,11 @@ class Falsifier:
         now = outcomes(self.plan.checks, facts)
         red = {case.control: red_checks(case, facts) for case in group}
         return Broken(green, red, turned_red(green, now, red), troubles)
+
+    def _save(self, snapshot: str) -> None:
+        if self.machine.accelerator.name == "tcg":
+            self.machine.session.python(STEADY)
+        self.machine.snapshot_save(snapshot)
 
     def _undo(self, snapshot: str) -> Mapping[str, str]:
         self.machine.snapshot_load(snapshot)

@@ -45,6 +45,7 @@ class World:
         self.session = self
         self.accelerator = self
         self.time_scale = 1.0
+        self.name = "kvm"
 
     def snapshot_save(self, name: str) -> None:
         self.saved[name] = set(self.broken)
