@@ -33,7 +33,7 @@ SPARE = ("CAP_SYS_CHROOT", "CAP_SYS_BOOT", "CAP_WAKE_ALARM")
 FAMILIES = ("AF_PACKET", "AF_VSOCK")
 TEST_NET = "192.0.2.0/24"
 """Addresses for documentation (RFC 5737): nobody is there."""
-EMPTY_FOLDER = "/media"
+EMPTY_FOLDER = "-/media"
 
 
 def _flag(_name: str, _words: Sequence[str], text: str) -> str:
@@ -96,4 +96,6 @@ def opposites(name: str, words: Sequence[str], text: str) -> dict[str, str]:
     value = _BY_KIND[KINDS[name]](name, words, text)
     if name == "AmbientCapabilities":  # beyond its bounds no service starts
         return {"CapabilityBoundingSet": value, name: value}
+    if name == "DevicePolicy":  # private devices imply it
+        return {"PrivateDevices": "no", name: value}
     return {name: value}

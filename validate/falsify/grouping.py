@@ -59,6 +59,7 @@ class Case:
     def _resources(self) -> tuple[set[str], set[str]]:
         touches: set[str] = set()
         shares: set[str] = set()
+        shares |= {step.replace("restart ", "unit ", 1) for step in self.sabotage.then if step.startswith("restart ")}
         for action in self.sabotage.actions:
             if isinstance(action, DropIn):
                 unit = f"unit {instances(action.unit)}"

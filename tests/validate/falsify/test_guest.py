@@ -104,7 +104,7 @@ def test_what_cannot_be_done_is_told_and_does_not_stop_the_rest(tmp_path: Path) 
         {"do": "kernel_words", "add": ["x"]},
         {"do": "write", "path": "/etc/x", "content": ""},
     )
-    assert [line.split(":")[0] for line in told] == ["edit", "chmod", "account", "kernel_words"]
+    assert [line.split(":")[0] for line in told] == ["edit", "kernel_words", "chmod", "account"]
     assert (tmp_path / "etc/x").exists()
 
 
@@ -122,6 +122,10 @@ def test_few_processes_bring_a_group_into_force() -> None:
         ["systemctl", "daemon-reload"],
         ["systemctl", "reload", "dbus.service"],
         ["systemctl", "restart", "a.service", "b@*.service"],
+    ]
+    assert saboteur.steps(["reload dbus.service", "restart systemd-journald.service"]) == [
+        ["systemctl", "restart", "systemd-journald.service"],
+        ["systemctl", "reload", "dbus.service"],
     ]
     assert saboteur.steps([]) == []
 

@@ -120,5 +120,5 @@ KINDS: dict[str, Callable[[str, Change], None]] = {
     "listen": listen,
     "own_name": own_name,
 }
-LATE = ("complain", "load_modules", "stop", "run", "listen", "own_name")
-"""What comes after everything else is in force."""
+LATE = ("chmod", "file_capability", "account", "complain", "load_modules", "stop", "run", "listen", "own_name")
+"""What comes after everything else is in force: no unit is restarted with a program that became set-uid."""

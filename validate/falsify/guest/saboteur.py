@@ -13,6 +13,7 @@ from validate.guest.system import command
 Trouble = dict[str, str]
 KINDS = {**files.KINDS, **live.KINDS}
 SHOWN = 300
+JOURNAL = "systemd-journald.service"
 
 
 def attempt(root: str, change: dict[str, Any], troubles: list[Trouble]) -> None:
@@ -24,17 +25,23 @@ def attempt(root: str, change: dict[str, Any], troubles: list[Trouble]) -> None:
 
 
 def steps(wanted: Sequence[str]) -> list[list[str]]:
-    """Few processes that bring everything into force, in a safe order: profiles before the units that wear them."""
+    """Few processes that bring everything into force, in a safe order.
+
+    Profiles come before the units that wear them, and a journal that is written elsewhere before what it is to hold.
+    """
     verbs: dict[str, list[str]] = {}
     for step in wanted:
         verb, _, what = step.partition(" ")
         verbs.setdefault(verb, []).append(what)
     found = []
+    if JOURNAL in verbs.get("restart", []):
+        verbs["restart"].remove(JOURNAL)
+        found.append(["systemctl", "restart", JOURNAL])
     if "profile" in verbs:
         found.append(["apparmor_parser", "--replace", *verbs["profile"]])
     if "daemon-reload" in verbs:
         found.append(["systemctl", "daemon-reload"])
-    found += [["systemctl", verb, *verbs[verb]] for verb in ("reload", "restart") if verb in verbs]
+    found += [["systemctl", verb, *verbs[verb]] for verb in ("reload", "restart") if verbs.get(verb)]
     return found
 
 
