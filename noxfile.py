@@ -72,6 +72,12 @@ def attack(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def falsify(session: nox.Session) -> None:
+    """Break every control in a live machine, and see its check turn red and green again (`-- --one-by-one`)."""
+    validate(session, "falsify")
+
+
+@nox.session(python=False)
 def report(session: nox.Session) -> None:
     """Render a run's report again, without any machine (`-- --run FOLDER`; default: the newest run)."""
     validate(session, "report")

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from harden.sabotage import AnyAction
 from results.base.strict import Strict
 from results.records import Severity
 
@@ -63,6 +64,8 @@ class Entry(Strict):
     set: dict[str, Any] = Field(default_factory=dict)
     checks: tuple[Expectation, ...] = ()
     """For what does not follow from `set`; judged besides what does."""
+    sabotage: tuple[AnyAction, ...] = ()
+    """How it is broken to see its check fail, where that does not follow from `set`."""
     probe: str = ""
     """Id of the attack that the control stops."""
     remediation: str = ""
@@ -91,6 +94,7 @@ class Control(Strict):
     severity: Severity
     set: dict[str, Any]
     checks: tuple[Expectation, ...]
+    sabotage: tuple[AnyAction, ...]
     probe: str
     remediation: str
     references: References
@@ -106,6 +110,7 @@ def complete(entry: Entry, defaults: Defaults, source: str) -> Control:
         severity=entry.severity or defaults.severity,
         set={**defaults.set, **entry.set} if entry.set else {},  # none of its own: it only looks
         checks=entry.checks,
+        sabotage=entry.sabotage,
         probe=entry.probe,
         remediation=entry.remediation or defaults.remediation,
         references={**defaults.references, **entry.references},

@@ -22,9 +22,12 @@ def names_of(product: Product) -> dict[str, Any]:
 
 
 def look_up(path: str, names: Mapping[str, Any]) -> Any:
-    """The value at the dotted `path`. Raises `UsageError` naming the part that is not there."""
+    """The value at the dotted `path`; a number picks out of a list. Raises `UsageError` naming what is not there."""
     value: Any = names
     for part in path.split("."):
+        if isinstance(value, (list, tuple)) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+            continue
         if not isinstance(value, Mapping) or part not in value:
             known = ", ".join(sorted(value)) if isinstance(value, Mapping) else "nothing below it"
             raise UsageError(f"${{{path}}}: the product has no {part!r}", f"it has: {known}")

@@ -24,6 +24,7 @@ def _place(control: Control, names: dict[str, Any]) -> Placed[Any]:
     resolved = control.model_copy(
         update={
             "checks": tuple(type(one).model_validate(resolve(one.model_dump(), names)) for one in control.checks),
+            "sabotage": tuple(type(one).model_validate(resolve(one.model_dump(), names)) for one in control.sabotage),
             "remediation": resolve(control.remediation, names),
         }
     )

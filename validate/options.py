@@ -23,6 +23,7 @@ COMMANDS = (
     "doctor",
     "audit",
     "attack",
+    "falsify",
     "report",
     "sign",
     "verify",
@@ -61,6 +62,8 @@ class Options:
     generate_key: str = ""
     even_failed: bool = False
     nixpkgs: str = ""
+    one_by_one: bool = False
+    only: tuple[str, ...] = ()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -96,7 +99,9 @@ def parser() -> argparse.ArgumentParser:
     add("--host", default="", metavar="USER@HOST[:PORT]", help="audit: a machine of yours, by your own SSH keys")
     add("--identity", default="", metavar="FILE", help="audit: private key for --host")
     add("--facts", default="", metavar="FILE", help="audit: judge these stored facts again, without any machine")
-    add("--run", default="", metavar="FOLDER", help="report: which run (results/runs/latest)")
+    add("--run", default="", metavar="FOLDER", help="report: which run (results/runs/latest); falsify: show it there")
+    add("--one-by-one", action="store_true", help="falsify: no two controls at once, to see what else turns red")
+    add("--only", action="append", default=[], metavar="GLOB", help="falsify: these controls only, repeatable")
     add("--results", type=Path, default=Path("results/runs"), metavar="FOLDER", help="where runs go (results/runs)")
     add("--product", type=Path, default=None, metavar="FILE", help="another product description")
     add("--key", default="", metavar="FILE", help="sign: private key; verify: public key (Ed25519)")
@@ -154,4 +159,6 @@ def parse(words: Sequence[str]) -> Options:
         generate_key=given.generate_key,
         even_failed=given.even_failed,
         nixpkgs=given.nixpkgs,
+        one_by_one=given.one_by_one,
+        only=tuple(given.only),
     )

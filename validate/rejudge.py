@@ -23,6 +23,12 @@ def as_document(checks: Iterable[Check]) -> dict[str, Any]:
     return {"schema_version": 1, "checks": [check.to_json() for check in checks]}
 
 
+def load_checks_document(path: Path) -> dict[str, Any]:
+    """`checks.json` as it lies there. Raises `UsageError`."""
+    document: dict[str, Any] = load_json(path, dict[str, Any])
+    return document
+
+
 def load_checks(path: Path) -> list[dict[str, Any]]:
     """Read `checks.json` as what the judge takes. Raises `UsageError`."""
     data: Any = load_json(path, Any)

@@ -9,6 +9,7 @@ from pydantic import Field
 from harden.control import Expectation
 from harden.layers.base import Layer, Placed, expect, render_file
 from harden.product import Product
+from harden.sabotage import Action, Complain
 from harden.tree import Tree, TreeFile
 from results.base.strict import Strict
 
@@ -41,6 +42,7 @@ class AppArmorLayer(Layer[AppArmorSet]):
     name = "apparmor"
     shape = AppArmorSet
     remediation = "`apparmor_parser -r` on the profile's file loads it again, in enforce mode"
+    in_force = ("profile {path}",)
 
     def files(self, controls: Sequence[Placed[AppArmorSet]], product: Product) -> Iterator[TreeFile]:
         """One profile a program."""
@@ -68,3 +70,16 @@ class AppArmorLayer(Layer[AppArmorSet]):
         elif key in product.units:
             process = ("units", product.units[key].glob, "process", "apparmor")
             yield expect(*process, op="equals", expected=f"{name} ({placed.set.mode})")
+
+    def sabotages(
+        self,
+        placed: Placed[AppArmorSet],
+        siblings: Sequence[Placed[AppArmorSet]],
+        product: Product,
+        tree: Tree,
+    ) -> Iterator[Action]:
+        """The profile without the denials, or one that only complains."""
+        if placed.set.deny:
+            yield from self.lacking(placed, siblings, product, tree)
+        else:
+            yield Complain(path=f"/etc/apparmor.d/{profile_name(product, placed.set.profile)}")

@@ -10,6 +10,7 @@ from pydantic import field_validator
 from harden.control import Expectation
 from harden.layers.base import Layer, Placed, expect, render_file
 from harden.product import Product
+from harden.sabotage import BOOT, Action, Audit, Write
 from harden.tree import Tree, TreeFile
 from results.base.strict import Strict
 
@@ -47,6 +48,11 @@ def key_of(rule: str) -> str:
     return found[1] if found else ""
 
 
+def deletion(rule: str) -> str:
+    """The line that takes the rule out of the kernel again."""
+    return rule.replace("-w ", "-W ", 1) if rule.startswith("-w ") else rule.replace("-a ", "-d ", 1)
+
+
 class AuditLayer(Layer[AuditSet]):
     """One file for all rules; the lock comes last."""
 
@@ -70,3 +76,13 @@ class AuditLayer(Layer[AuditSet]):
             yield expect("audit", "keys", op="contains", expected=sorted({key_of(rule) for rule in rules}))
         if placed.set.immutable:
             yield expect("audit", "enabled", op="equals", read="int", expected=2)
+
+    def sabotages(
+        self, placed: Placed[AuditSet], siblings: Sequence[Placed[AuditSet]], product: Product, tree: Tree
+    ) -> Iterator[Action]:
+        """The rules are taken out of the kernel; where they are locked, only a boot without the lock allows that."""
+        if placed.set.rules:
+            yield Audit(lines=tuple(deletion(rule) for rule in placed.set.rules))
+        if placed.set.immutable:
+            for change in self.lacking(placed, siblings, product, tree):
+                yield change.model_copy(update={"then": (BOOT,), "unlocks": isinstance(change, Write)})

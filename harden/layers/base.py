@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harden.control import Control, Expectation, Operation, Read
 from harden.product import Product
+from harden.sabotage import Action, Remove, Write
 from harden.tree import Tree, TreeFile
 from results.base.strict import Strict
 
@@ -54,6 +55,33 @@ class Layer(Generic[S]):
         """What has to show in a machine where the setting is in force."""
         del placed, product, tree
         yield from ()
+
+    in_force: ClassVar[tuple[str, ...]] = ()
+    """What brings a changed file of this layer into force (`Then` of harden/sabotage.py); `{path}` is the file."""
+
+    def sabotages(
+        self, placed: Placed[S], siblings: Sequence[Placed[S]], product: Product, tree: Tree
+    ) -> Iterator[Action]:
+        """What breaks the control in a running machine: its files as they would be without it.
+
+        `siblings` are all controls of the layer that set something, this one included.
+        """
+        yield from self.lacking(placed, siblings, product, tree)
+
+    def lacking(
+        self, placed: Placed[S], siblings: Sequence[Placed[S]], product: Product, tree: Tree
+    ) -> Iterator[Action]:
+        """The files that carry the control, rendered as if it were not in the catalogue."""
+        without = {file.path: file for file in self.files([one for one in siblings if one.id != placed.id], product)}
+        for file in tree.files:
+            other = without.get(file.path)
+            if placed.id not in file.controls or (other and other.content == file.content):
+                continue
+            then = tuple(step.format(path=file.path) for step in self.in_force)
+            if other is None:
+                yield Remove(path=file.path, then=then)
+            else:
+                yield Write(path=file.path, content=other.content.decode(), mode=f"{file.mode:04o}", then=then)
 
 
 def expect(*fact: str, op: Operation, expected: Any = None, read: Read = "raw", note: str = "") -> Expectation:

@@ -10,6 +10,7 @@ from pydantic import model_validator
 from harden.control import Expectation
 from harden.layers.base import Layer, Placed, expect, render_file
 from harden.product import Product
+from harden.sabotage import Action, OwnName, Write
 from harden.tree import Tree, TreeFile
 from results.base.strict import Strict
 
@@ -33,6 +34,7 @@ class BusLayer(Layer[BusSet]):
     name = "bus"
     shape = BusSet
     remediation = "put the policy file back and `systemctl reload dbus`; look for other files that name the service"
+    in_force = ("reload dbus.service",)
 
     def files(self, controls: Sequence[Placed[BusSet]], product: Product) -> Iterator[TreeFile]:
         """The vendor's own file, rewritten."""
@@ -57,3 +59,19 @@ class BusLayer(Layer[BusSet]):
         if placed.set.rule == "owner":
             owner = product.accounts[product.bus.owner].user
             yield expect("dbus", "names", product.bus.name, "user", op="equals", expected=owner)
+
+    def sabotages(
+        self, placed: Placed[BusSet], siblings: Sequence[Placed[BusSet]], product: Product, tree: Tree
+    ) -> Iterator[Action]:
+        """The policy without the rule; where it says who owns the name, root may own it, and does."""
+        changes = list(self.lacking(placed, siblings, product, tree))
+        if placed.set.rule != "owner":
+            yield from changes
+            return
+        name = product.bus.name
+        grant = f'<policy user="root"><allow own="{name}"/></policy>\n</busconfig>'
+        for change in changes:
+            if isinstance(change, Write):
+                yield change.model_copy(update={"content": change.content.replace("</busconfig>", grant)})
+        unit = next(unit for unit in product.units.values() if unit.account == product.bus.owner)
+        yield OwnName(name=name, unit=unit.name)

@@ -9,6 +9,7 @@ from pydantic import Field
 from harden.control import Expectation
 from harden.layers.base import Layer, Placed, expect
 from harden.product import Product
+from harden.sabotage import Action, KernelWords
 from harden.tree import Tree
 from results.base.strict import Strict
 
@@ -37,3 +38,10 @@ class KernelLayer(Layer[KernelSet]):
         word = [placed.set.parameter]
         yield expect("machine", "cmdline", op="contains", expected=word, note="this boot")
         yield expect("loader", "*", op="contains", read="words", expected=word, note="the next boot")
+
+    def sabotages(
+        self, placed: Placed[KernelSet], siblings: Sequence[Placed[KernelSet]], product: Product, tree: Tree
+    ) -> Iterator[Action]:
+        """A boot without the word."""
+        del siblings, product, tree
+        yield KernelWords(remove=(placed.set.parameter,))

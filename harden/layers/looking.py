@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from pydantic import Field
@@ -10,6 +10,7 @@ from pydantic import Field
 from harden.control import Expectation
 from harden.layers.base import Layer, Placed, expect
 from harden.product import Product
+from harden.sabotage import Action, Append, ChangeAccount, Chmod
 from harden.tree import Tree
 from results.base.strict import Strict
 
@@ -46,6 +47,19 @@ class AccountLayer(Layer[AccountSet]):
         if wanted.groups is not None:
             yield expect(*fact, "groups", op="subset", expected=sorted(wanted.groups))
 
+    def sabotages(
+        self, placed: Placed[AccountSet], siblings: Sequence[Placed[AccountSet]], product: Product, tree: Tree
+    ) -> Iterator[Action]:
+        """A password where none may be (or none where one has to be), a shell, one more group."""
+        del siblings, product, tree
+        wanted = placed.set
+        yield ChangeAccount(
+            user=wanted.user,
+            password=("" if "set" in wanted.password else "$y$j9T$falsified") if wanted.password else None,
+            shell="" if wanted.login else "/bin/bash",
+            group=next(one for one in ("adm", "sudo") if one not in wanted.groups) if wanted.groups is not None else "",
+        )
+
 
 class NothingSet(Strict):
     """The controls of this layer have only `checks`."""
@@ -81,3 +95,13 @@ class IntegrityLayer(Layer[IntegritySet]):
                 yield expect("files", file.path, "mode", op="equals", expected=f"{file.mode:04o}")
                 yield expect("files", file.path, "owner", op="equals", expected=file.owner)
                 yield expect("files", file.path, "group", op="equals", expected=file.group)
+
+    def sabotages(
+        self, placed: Placed[IntegritySet], siblings: Sequence[Placed[IntegritySet]], product: Product, tree: Tree
+    ) -> Iterator[Action]:
+        """One more line end, and a file that is somebody else's."""
+        del siblings, product
+        for file in tree.files:
+            if fnmatchcase(file.path, placed.set.files):
+                yield Append(path=file.path, content="\n")
+                yield Chmod(path=file.path, mode="0664", owner="nobody", group="nogroup")

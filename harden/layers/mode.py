@@ -10,6 +10,7 @@ from pydantic import Field
 from harden.control import Expectation
 from harden.layers.base import Layer, Placed, expect, render_file, unchanged
 from harden.product import Product
+from harden.sabotage import Action, Chmod
 from harden.tree import Tree, TreeFile
 from results.base.strict import Strict
 
@@ -55,3 +56,14 @@ class ModeLayer(Layer[ModeSet]):
         yield expect(*fact, "mode", op="mode_within", read="octal", expected=wanted.mode)
         yield expect(*fact, "owner", op="equals", expected=wanted.owner)
         yield expect(*fact, "group", op="equals", expected=wanted.group)
+
+    def sabotages(
+        self, placed: Placed[ModeSet], siblings: Sequence[Placed[ModeSet]], product: Product, tree: Tree
+    ) -> Iterator[Action]:
+        """Given away, to a group that may write; what no machine has to have is left out of the list of modes."""
+        wanted = placed.set
+        if wanted.optional:
+            yield from self.lacking(placed, siblings, product, tree)
+        else:
+            mode = "0775" if wanted.kind == "directory" else "0664"
+            yield Chmod(path=wanted.path, mode=mode, owner="nobody", group="nogroup")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,7 +11,9 @@ from pydantic import Field, model_validator
 from harden.control import Expectation
 from harden.layers.base import Layer, Placed, expect, render_file, unchanged
 from harden.product import Product
+from harden.sabotage import Action, Append, LoadModules, Remove
 from harden.tree import Tree, TreeFile
+from results.base.errors import UsageError
 from results.base.strict import Strict
 
 
@@ -28,6 +31,25 @@ class Settings(Strict):
         """Values as such files spell them."""
         return {key: {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
                 for key, value in self.values.items()}  # fmt: skip
+
+
+OPPOSITES = {"yes": "no", "no": "yes", "prohibit-password": "yes", "none": "any", "VERBOSE": "QUIET", "INFO": "QUIET"}
+"""What is said instead of a word; a control with another one names its own sabotage."""
+
+
+def otherwise(name: str, value: str) -> str:
+    """Another valid value of an SSH server's keyword. Raises `UsageError` where none is known."""
+    if value in OPPOSITES:
+        return OPPOSITES[value]
+    if value.startswith("/"):
+        return "none"
+    head, comma, _ = value.rpartition(",")
+    if comma:
+        return head
+    front, digits = re.fullmatch(r"(.*?)(\d*)", value).groups()  # type: ignore[union-attr]  # it fits any line
+    if digits:
+        return f"{front}{int(digits) + 1}"
+    raise UsageError(f"{name} {value}: no other value is known")
 
 
 class SshdLayer(Layer[Settings]):
@@ -51,6 +73,14 @@ class SshdLayer(Layer[Settings]):
             expected = spelt.get(value, value)
             yield expect("sshd", name.lower(), op="equals", expected=expected)
 
+    def sabotages(
+        self, placed: Placed[Settings], siblings: Sequence[Placed[Settings]], product: Product, tree: Tree
+    ) -> Iterator[Action]:
+        """A file that sorts before ours says otherwise."""
+        del siblings, product, tree
+        for name, value in placed.set.written().items():
+            yield Append(path="/etc/ssh/sshd_config.d/00-falsify.conf", content=f"{name} {otherwise(name, value)}\n")
+
 
 class JournalLayer(Layer[Settings]):
     """The journal."""
@@ -58,6 +88,7 @@ class JournalLayer(Layer[Settings]):
     name = "journal"
     shape = Settings
     remediation = "put the file back and `systemctl restart systemd-journald`"
+    in_force = ("restart systemd-journald.service",)
 
     def files(self, controls: Sequence[Placed[Settings]], product: Product) -> Iterator[TreeFile]:
         """A drop-in for journald."""
@@ -70,6 +101,16 @@ class JournalLayer(Layer[Settings]):
         if placed.set.values.get("Storage") == "persistent":
             yield expect("journal", "persistent", op="equals", expected=True)
         yield from unchanged(placed, tree)
+
+    def sabotages(
+        self, placed: Placed[Settings], siblings: Sequence[Placed[Settings]], product: Product, tree: Tree
+    ) -> Iterator[Action]:
+        """The settings without these; a journal that has to persist is thrown away."""
+        yield from self.lacking(placed, siblings, product, tree)
+        if placed.set.values.get("Storage") == "persistent":
+            path = f"/etc/systemd/journald.conf.d/99-{product.name}-falsify.conf"
+            yield Append(path=path, content="[Journal]\nStorage=volatile\n")
+            yield Remove(path="/var/log/journal", then=self.in_force)
 
 
 class ModuleSet(Strict):
@@ -94,6 +135,13 @@ class ModuleLayer(Layer[ModuleSet]):
         """The file is ours."""
         del product
         yield from unchanged(placed, tree)
+
+    def sabotages(
+        self, placed: Placed[ModuleSet], siblings: Sequence[Placed[ModuleSet]], product: Product, tree: Tree
+    ) -> Iterator[Action]:
+        """The list without these, and those that the kernel has are loaded."""
+        yield from self.lacking(placed, siblings, product, tree)
+        yield LoadModules(modules=placed.set.blocked)
 
 
 class FileSet(Strict):

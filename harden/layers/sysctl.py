@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from harden.control import Expectation
 from harden.layers.base import Layer, Placed, expect, render_file
 from harden.product import Product
+from harden.sabotage import BOOT, Action, SetSysctl
 from harden.tree import Tree, TreeFile
 from results.base.strict import Strict
 
@@ -22,6 +23,19 @@ GONE = {
     "net.ipv4.tcp_tw_recycle": "gone since Linux 4.12",
 }
 """Settings that guides still name and that no supported kernel has."""
+
+
+LOCKED = ("kernel.unprivileged_bpf_disabled", "kernel.kexec_load_disabled", "kernel.modules_disabled")
+"""Once on, the kernel turns them off at a boot and never before."""
+
+
+def others(value: int | str) -> tuple[str, ...]:
+    """Other values that the kernel may take: one less (the weaker side of most settings) first."""
+    words = str(value).split()
+    if not words or not words[-1].isdigit():
+        return (f"{value}0",)
+    number = int(words[-1])
+    return tuple(" ".join([*words[:-1], str(other)]) for other in (number - 1, number + 1) if other >= 0)
 
 
 class SysctlSet(Strict):
@@ -66,6 +80,14 @@ class SysctlLayer(Layer[SysctlSet]):
             words = str(value).split()
             yield expect("sysctl", name, op="equals", read="words", expected=words)
             yield expect("sysctl_configured", name, "value", op="equals", read="words", expected=words)
+
+    def sabotages(
+        self, placed: Placed[SysctlSet], siblings: Sequence[Placed[SysctlSet]], product: Product, tree: Tree
+    ) -> Iterator[Action]:
+        """Another value, live and in a file that sorts behind ours; what is locked waits for a boot."""
+        del siblings, product, tree
+        for name, value in placed.set.values.items():
+            yield SetSysctl(name=name, values=others(value), then=(BOOT,) if name in LOCKED else ())
 
 
 class TuningLayer(SysctlLayer):

@@ -20,7 +20,9 @@ from harden.layers.unit_directives import (
     expanded,
     size,
 )
+from harden.layers.unit_opposites import opposites
 from harden.product import Product, Unit
+from harden.sabotage import Action, DropIn
 from harden.tree import Tree, TreeFile
 from results.base.strict import Strict
 
@@ -117,6 +119,20 @@ class UnitLayer(Layer[UnitSet]):
         for name, value in placed.set.directives.items():
             yield from _property(unit, name, value)
             yield from _process(unit, name, value)
+
+    def sabotages(
+        self, placed: Placed[UnitSet], siblings: Sequence[Placed[UnitSet]], product: Product, tree: Tree
+    ) -> Iterator[Action]:
+        """A drop-in that comes behind ours and says the opposite; the unit is restarted with it."""
+        del siblings, tree
+        unit = product.units[placed.set.unit].name
+        said: dict[str, str] = {}
+        for name, value in placed.set.directives.items():
+            said |= opposites(name, words_of(value), written(value))
+        for section in ("Unit", "Service"):
+            own = {name: value for name, value in said.items() if (name in IN_UNIT_SECTION) == (section == "Unit")}
+            if own:
+                yield DropIn(unit=unit, section=section, directives=own)
 
 
 def _ip(value: Value) -> list[str]:

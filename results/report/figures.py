@@ -30,6 +30,7 @@ def figures(
 ) -> Iterator[Figure]:
     """Every tile, always the same ones, so that two reports can be laid side by side."""
     yield _controls(controls)
+    yield _proven(run)
     yield _attacks([one for one in probes if one.probe.kind == "attack"])
     yield _uses([one for one in probes if one.probe.kind == "positive"])
     yield _cost(measures)
@@ -47,6 +48,16 @@ def _controls(controls: Sequence[Control]) -> Figure:
         return Figure("Controls", "–", "none was judged", "unsure", "controls")
     tone: Literal["good", "bad", "unsure"] = "bad" if grave else "good" if held == len(judged) else "unsure"
     return Figure("Controls that hold", f"{held} of {len(judged)}", f"{before} as shipped", tone, "controls")
+
+
+def _proven(run: StoredRun) -> Figure:
+    found = run.falsification
+    if found is None:
+        return Figure("Checks seen to fail", "–", "not falsified", "unsure", "falsification")
+    tone: Literal["good", "bad"] = "bad" if found.unproven else "good"
+    state = found.by_evidence["state"]
+    value = f"{found.proven} of {len(found.controls)}"
+    return Figure("Checks seen to fail", value, f"{state} of them by what is in force", tone, "falsification")
 
 
 def _attacks(attacks: Sequence[Probe]) -> Figure:

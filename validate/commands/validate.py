@@ -10,8 +10,10 @@ from harden.waivers import load_waivers
 from images import nixos
 from images.build import BuiltImage
 from images.target import Target
+from results.adopt import FOLDER, adopt
 from results.base.errors import ExitCode, PipelineError, UsageError
 from results.base.events import Events
+from results.falsification import digest_of
 from results.records import ImageRecord, Variant, Waivers
 from results.report import render_run
 from results.store import RunFolder, create, previous_durations, read_record, timestamp
@@ -96,6 +98,7 @@ def _run(
             if target.distribution == "nixos":
                 plan = on_nixos(plan, images["baseline"].folder)
             folder.write(CHECKS, as_document(plan.checks))
+            adopt(options.results.parent / FOLDER, folder.path, target.name, digest_of(as_document(plan.checks)))
             with events.step("choose the accelerator"):
                 accelerator = choose(options.accel, events=events)
             recorder.host = describe_host(accelerator.name, accelerator.reason, events)

@@ -127,6 +127,10 @@ class Connection:
         """Leave the bus; names that were owned are free again."""
         self._socket.close()
 
+    def fileno(self) -> int:
+        """The socket's descriptor, for whoever keeps it open."""
+        return self._socket.fileno()
+
     def call(self, to: Address, member: str, signature: str = "", *arguments: object) -> tuple[object, ...]:
         """Call a method and return what it returned.
 

@@ -87,7 +87,8 @@ def spoil(run: StoredRun, text: str) -> View:
     )
     # a file system gives undecodable bytes as low surrogates, and no other ones
     files = {os.fsdecode(text.encode("utf-8", "replace") + b"\xff")[:50]: 1}
-    return view(StoredRun(run.folder, record(run.record), stages, record(run.comparison), files))
+    told = (record(run.record), stages, record(run.comparison), files, record(run.falsification))
+    return view(StoredRun(run.folder, *told))
 
 
 ORDINARY = re.compile(
@@ -96,7 +97,7 @@ ORDINARY = re.compile(
 )
 """Elements of the templates; any other one in the page was made by the text that came in."""
 
-FIXED = ("severity", "outcome", "kind", "variant", "phase", "verdict", "better", "clock")
+FIXED = ("severity", "outcome", "kind", "variant", "phase", "verdict", "better", "clock", "evidence", "mode", "world")
 
 
 def _rebuilt(value: Any, text: str) -> Any:

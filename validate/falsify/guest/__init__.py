@@ -1,0 +1,1 @@
+"""What runs in the machine that is sabotaged. Standard library only."""
