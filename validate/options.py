@@ -23,6 +23,7 @@ COMMANDS = (
     "doctor",
     "audit",
     "attack",
+    "perf",
     "report",
     "sign",
     "verify",
@@ -61,6 +62,9 @@ class Options:
     generate_key: str = ""
     even_failed: bool = False
     nixpkgs: str = ""
+    boots: int = 0
+    rounds: int = 0
+    attribution: bool = False
 
 
 class _Parser(argparse.ArgumentParser):
@@ -89,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="WHAT",
         help="`reference`, or .deb files of the product (reference)",
     )
-    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="accepted; nothing runs side by side yet")
+    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="perf: machines side by side, at most 2")
     add("--keep", action="store_true", help="keep a failed run's overlay disk for a look")
     add("--refresh", action="store_true", help="build: look for newer packages instead of trusting the cache")
     add("--fix", action="store_true", help="doctor: run the command that mends what is missing")
@@ -112,6 +116,9 @@ def parser() -> argparse.ArgumentParser:
         help="validate: a ready image (a folder with image.json) instead of a build",
     )
     add("--repetitions", type=int, default=5, metavar="N", help="repetitions of each measure within a boot (5)")
+    add("--boots", type=int, default=0, metavar="N", help="perf: boots of each image (3; 5 by the wall clock)")
+    add("--attribution", action="store_true", help="perf: also measure without each layer, for its share of the cost")
+    add("--rounds", type=int, default=0, metavar="N", help="perf: rounds in each boot (3)")
     return made
 
 
@@ -128,6 +135,8 @@ def _images(words: Sequence[str]) -> dict[str, Path]:
 def parse(words: Sequence[str]) -> Options:
     """Read the command line. Raises `UsageError`."""
     given = parser().parse_args(words)
+    if given.boots < 0 or given.rounds < 0:
+        raise UsageError("--boots and --rounds take whole numbers from 1", "leave them out for the defaults")
     if given.jobs < 1 or given.repetitions < 1:
         raise UsageError("--jobs and --repetitions take whole numbers from 1", "leave them out for the defaults")
     return Options(
@@ -154,4 +163,7 @@ def parse(words: Sequence[str]) -> Options:
         generate_key=given.generate_key,
         even_failed=given.even_failed,
         nixpkgs=given.nixpkgs,
+        boots=given.boots,
+        rounds=given.rounds,
+        attribution=given.attribution,
     )
