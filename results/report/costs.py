@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from results.cost.effect import middle
 from results.cost.folder import FILE
-from results.cost.records import Attribution, PerfMeasure, PerfRecord
+from results.cost.records import Attribution, PerfMeasure, PerfRecord, Series
 from results.records import Measure
 from results.report import plots, waterfall
 from results.report.page import TEMPLATES, Bar, bar, environment
@@ -118,12 +118,26 @@ def section(record: PerfRecord) -> Markup:
             groups=[Group(title, tuple(rows)) for title, rows in groups.items()],
             edge=EDGE,
             plots=[(one, plots.measure(as_measure(one), PLACES + at)) for at, one in enumerate(drawn[:DRAWN])],
+            histories=[
+                (one, waterfall.history(one, PLACES + 2 * DRAWN + at))
+                for at, one in enumerate(_worth_showing(record)[:DRAWN])
+            ],
             falls=[
                 (one, waterfall.draw(one, PLACES + DRAWN + at)) for at, one in enumerate(record.attribution[:DRAWN])
             ],
         )
     )
     return Markup(html)  # noqa: S704 - our template, which escapes what it is given
+
+
+def _worth_showing(record: PerfRecord) -> list[Series]:
+    """Series of what has a budget or has changed, as soon as there are two runs."""
+    judged = {one.name for one in record.measures if one.budget is not None}
+    return [
+        one
+        for one in record.history
+        if len(one.values) > 1 and one.values[0] and (one.name in judged or one.changed_at is not None)
+    ]
 
 
 def section_of(run: StoredRun) -> Markup:

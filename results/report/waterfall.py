@@ -1,4 +1,4 @@
-"""Waterfall of one measure: each layer's share, what is left, and the total that they add up to."""
+"""Waterfall of one measure (each layer's share, what is left, the total that they add up to), and its history."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import math
 
 from markupsafe import Markup
 
-from results.cost.records import Attribution
-from results.report.plots import AFTER, BEFORE, LINE, MUTED, SETTINGS, TEXT, WIDTH, bare, embedded
+from results.cost.records import Attribution, Series
+from results.report.plots import AFTER, BEFORE, BUDGET, LINE, MUTED, SETTINGS, TEXT, WIDTH, bare, embedded
 from results.text import percent
 
 ROW = 17
@@ -42,3 +42,35 @@ def draw(one: Attribution, place: int) -> Markup:
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     told = ", ".join(f"{name} {percent(math.expm1(size))}" for name, size in [*bars, ("total", one.total)])
     return embedded(buffer.getvalue(), told, place, height)
+
+
+TALL = 96
+"""Pixels of one history."""
+
+
+def history(one: Series, place: int) -> Markup:
+    """The hardened machine's value from run to run, in per cent of the first; the change point is a broken line."""
+    import matplotlib as mpl  # noqa: PLC0415 - as above
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    first = one.values[0] or 1.0
+    values = [value / first * 100 for value in one.values]
+    with mpl.rc_context(SETTINGS):
+        figure = Figure(figsize=(WIDTH / 72, TALL / 72))
+        FigureCanvasSVG(figure)
+        axes = figure.subplots(gridspec_kw={"left": 0.145, "right": 0.97, "top": 0.95, "bottom": 0.36})
+        axes.plot(range(1, len(values) + 1), values, color=AFTER, linewidth=1.2, marker="o", markersize=3)
+        if one.changed_at is not None:
+            axes.axvline(one.changed_at + 0.5, color=BUDGET, linewidth=1.2, linestyle=(0, (3, 2)))
+        middle = (min(values) + max(values)) / 2
+        room = max(2.0, (max(values) - min(values)) * 0.6)
+        axes.set_ylim(middle - room, middle + room)
+        axes.set_xlabel("run (value in % of the first)", labelpad=1)
+        axes.locator_params(axis="x", integer=True, nbins=6)
+        axes.locator_params(axis="y", nbins=4)
+        bare(axes)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    told = f"{len(values)} runs, now {values[-1]:.1f} % of the first"
+    return embedded(buffer.getvalue(), told, place, TALL)
