@@ -98,6 +98,21 @@ class Attribution(Strict):
     """What no single layer explains: other layers, what two of them cost only together, and noise."""
 
 
+class TuningGroup(Strict):
+    """One group of keys of production-tuning.conf on the workload that it is for."""
+
+    control: str
+    keys: dict[str, str]
+    measure: str
+    change: float
+    """What the group does to that measure: below zero is a gain."""
+    noise: float
+    """Spread of the measure over the same machine's other rounds."""
+    verdict: Literal["gain", "harm", "no gain shown", "changes nothing here", "not measured"]
+    reason: str = ""
+    """Why it stays without a gain."""
+
+
 class Note(Strict):
     """A change point, or why there is nothing to compare with."""
 
@@ -139,6 +154,7 @@ class PerfRecord(Strict):
     attribution_boots: tuple[PerfBoot, ...] = ()
     measures: tuple[PerfMeasure, ...] = ()
     attribution: tuple[Attribution, ...] = ()
+    tuning: tuple[TuningGroup, ...] = ()
     notes: tuple[Note, ...] = ()
     history: tuple[Series, ...] = ()
     seconds: float = 0.0

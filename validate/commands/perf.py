@@ -32,6 +32,7 @@ from validate.perf.attribution import attribute
 from validate.perf.boots import Bench, attributing, interleaved
 from validate.perf.budgets import load_budgets
 from validate.perf.taken import taken
+from validate.perf.tuning import earned, left_out, load_workloads
 from validate.plan import Plan, load_plan
 from validate.recorder import describe_host, git_commit
 
@@ -162,10 +163,14 @@ def _attribute(bench: Bench, keeper: Keeper, options: Options, measures: Sequenc
     """More boots of the hardened image, each without one layer or with layers left out in turn."""
     boots = keeper.record.boots
     untuned = next((one.sysctl for one in boots if one.side == "baseline"), {})
-    more = bench.boot_all(attributing(min(options.rounds or ROUNDS, ATTRIBUTION_ROUNDS), untuned))
+    table = costs(bench.plan.product)
+    workloads = load_workloads(bench.plan, [one.name for one in table])
+    tuning = left_out(bench.plan, table, workloads, untuned)
+    more = bench.boot_all(attributing(min(options.rounds or ROUNDS, ATTRIBUTION_ROUNDS), untuned, tuning))
     hardened = [one for one in boots if one.side == "hardened"]
-    found = attribute(costs(bench.plan.product), {one.name: one for one in measures}, hardened, more)
-    keeper.update(attribution_boots=tuple(more), attribution=tuple(found))
+    found = attribute(table, {one.name: one for one in measures}, hardened, more)
+    groups = earned(bench.plan, table, workloads, untuned, more[0])
+    keeper.update(attribution_boots=tuple(more), attribution=tuple(found), tuning=tuple(groups))
 
 
 def run(options: Options, events: Events, terminal: Terminal) -> int:

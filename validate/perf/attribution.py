@@ -34,7 +34,8 @@ def _shares(cost: Cost, hardened: Sequence[PerfBoot], boots: Sequence[PerfBoot])
         whole = _middle(cost, [one for one in boot.rounds if not one.without])
         if whole is None:
             whole = _middle(cost, [one for other in hardened for one in other.rounds])
-        for layer in dict.fromkeys(one.without for one in boot.rounds if one.without):
+        left_out = (one.without for one in boot.rounds if one.without and not one.without.startswith("tuning."))
+        for layer in dict.fromkeys(left_out):
             less = _middle(cost, [one for one in boot.rounds if one.without == layer])
             if whole is not None and less is not None and min(whole, less) > 0:
                 yield Share(layer=layer, change=math.log(whole / less))

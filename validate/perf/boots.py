@@ -84,6 +84,8 @@ class Bench:
                     self.events.emit("warning", f"{job.label}: not at rest after {rest.waited:.0f} s of its time")
                 rounds = [asker.round(job.parts, without=job.without) for _ in range(job.rounds)]
             for layer in job.live:
+                if not layer.restart and rounds[-1].without and not rounds[-1].without.startswith("tuning."):
+                    rounds.append(asker.round(job.parts))  # the layers are back: what follows is compared with this
                 with self.events.step(f"{job.label}: without {layer.layer}"):
                     rounds += self._without(layer, asker, job)
             if job.live:
@@ -106,7 +108,7 @@ class Bench:
         child = asker.people["child"]
         seconds = 60 * self.scale
         with without(layer, asker.session, self.plan.product, child, job.untuned, seconds):
-            return [asker.round(job.parts, without=layer.layer)]
+            return [asker.round(layer.parts or job.parts, without=layer.layer)]
 
     def boot_all(self, jobs: Sequence[Job]) -> list[PerfBoot]:
         """Every job, as many at once as the clock allows."""
@@ -120,9 +122,10 @@ def tuned_keys(plan: Plan) -> list[str]:
     return [line.split("=", 1)[0].strip() for line in lines]
 
 
-def attributing(rounds: int, untuned: Mapping[str, str]) -> list[Job]:
-    """The boots that tell which layer costs what."""
-    jobs = [Job("attribution", "hardened", parts=ATTRIBUTED, rounds=rounds, live=LIVE, untuned=untuned)]
+def attributing(rounds: int, untuned: Mapping[str, str], tuning: Sequence[Live] = ()) -> list[Job]:
+    """The boots that tell which layer costs what, and whether each group of the tuning is good for something."""
+    layers = (*LIVE, *tuning)
+    jobs = [Job("attribution", "hardened", rounds=rounds, live=layers, untuned=untuned)]
     for layer, words in BOOTED.items():
         label = f"without-{layer.replace(' ', '-')}"
         jobs.append(Job(label, "hardened", words, parts=ATTRIBUTED, rounds=rounds, without=layer))

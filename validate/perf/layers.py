@@ -72,6 +72,10 @@ class Live:
     """The keys of production-tuning.conf go back to what the baseline has."""
     sysctl: Mapping[str, str] = field(default_factory=dict)
     """Keys to set."""
+    parts: tuple[str, ...] = ()
+    """Parts of a round that tell; empty: those of the other layers."""
+    restart: bool = True
+    """Whether the services have to be started anew for it."""
 
 
 LIVE = (
@@ -112,7 +116,8 @@ for key, value in ARGUMENT["sysctl"].items():
         file.write(value)
 for action, profile in ARGUMENT["profiles"]:
     run("apparmor_parser", action, profile)
-run("systemctl", "daemon-reload")
+if ARGUMENT["units"]:
+    run("systemctl", "daemon-reload")
 for unit in ARGUMENT["units"]:
     run("systemctl", "restart", unit)
 RESULT = former
@@ -127,7 +132,7 @@ def without(
 
     Raises `InfrastructureError` where a step fails, in the machine's words.
     """
-    units = [unit.name.replace("@.", f"@{child}.") for unit in product.units.values()]
+    units = [unit.name.replace("@.", f"@{child}.") for unit in product.units.values()] if layer.restart else []
     paths = [f"{RUN}/{unit.name}.d/{DROPIN}" for unit in product.units.values()] if layer.directives else []
     profiles = [f"/etc/apparmor.d/{unit.apparmor}" for unit in product.units.values() if layer.unload_profiles]
     argument = {
