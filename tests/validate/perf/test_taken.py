@@ -13,6 +13,7 @@ from validate.perf.attribution import attribute
 from validate.perf.boots import attributing, interleaved, tuned_keys
 from validate.perf.budgets import load_budgets
 from validate.perf.taken import taken
+from validate.perf.tuning import earned, groups, left_out, load_workloads
 from validate.plan import Plan
 
 PING = Cost("bus.ping", "Ping", "Bus", "µs", median("bus.ping"), "bus")
@@ -97,3 +98,39 @@ def test_the_tuning_can_be_left_out_key_by_key(plan: Plan) -> None:
 def test_measures_follow_the_units_of_the_product(plan: Plan) -> None:
     lone: Product = plan.product.model_copy(update={"units": {"daemon": plan.product.units["daemon"]}})
     assert not [one.name for one in costs(lone) if "monitor" in one.name and one.name.startswith("start")]
+
+
+def test_each_group_of_the_tuning_has_a_workload_and_a_reason(plan: Plan) -> None:
+    workloads = load_workloads(plan, [one.name for one in costs(plan.product)])
+    assert workloads.keys() == groups(plan).keys()
+
+
+def test_a_group_gains_harms_or_neither_beyond_the_spread_of_the_other_rounds(plan: Plan) -> None:
+    table = costs(plan.product)
+    workloads = load_workloads(plan, [one.name for one in table])
+    whole = Round(raw={"call.stat": (10.0,), "exec.cost": (100.0,), "bus.monitor": (50.0,), "process.fork": (8.0,)})
+    rounds = (
+        whole,
+        Round(raw={"call.stat": (11.0,), "exec.cost": (100.0,)}, without="tuning.cache-pressure"),
+        Round(raw={"bus.monitor": (45.0,)}, without="tuning.swappiness"),
+        Round(raw={"process.fork": (8.0,), "exec.cost": (100.5,)}, without="tuning.pid-max"),
+    )
+    untuned = {"vm.swappiness": "60", "vm.vfs_cache_pressure": "100", "kernel.pid_max": "32768"}
+    found = {one.control: one for one in earned(plan, table, workloads, untuned, boot("attribution", *rounds))}
+    assert (found["tuning.cache-pressure"].verdict, found["tuning.cache-pressure"].reason) == ("gain", "")
+    assert found["tuning.cache-pressure"].change == pytest.approx(10 / 11 - 1, abs=1e-6)
+    assert found["tuning.swappiness"].verdict == "harm"
+    assert found["tuning.pid-max"].verdict == "no gain shown"
+    assert found["tuning.pid-max"].reason
+    assert found["tuning.aio"].verdict == "not measured"
+
+
+def test_a_key_that_the_kernel_has_anyway_is_not_left_out(plan: Plan) -> None:
+    table = costs(plan.product)
+    workloads = load_workloads(plan, [one.name for one in table])
+    untuned = {"net.core.bpf_jit_enable": "1", "vm.swappiness": "60"}
+    assert [one.layer for one in left_out(plan, table, workloads, untuned)] == ["tuning.swappiness"]
+    (jit,) = [
+        one for one in earned(plan, table, workloads, untuned, boot("attribution")) if one.control == "tuning.bpf-jit"
+    ]
+    assert jit.verdict == "changes nothing here"
