@@ -121,11 +121,17 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def tests(session: nox.Session) -> None:
-    """Run the project's own tests: lint, the fast tier, then the tier on real machines (`-- fast` stops before it)."""
+    """Run the project's own tests: lint, the fast tier, then the tier on real machines (`-- fast` stops before it).
+
+    `-- nightly` runs what takes minutes of a machine each, and nothing else.
+    """
     python = environment(session, "test", "lint")
     words = list(session.posargs)
     only_fast = "fast" in words
-    rest = [word for word in words if word != "fast"]
+    rest = [word for word in words if word not in ("fast", "nightly")]
+    if "nightly" in words:
+        session.run(python, "-m", "pytest", "-m", "nightly", *rest, external=True)
+        return
     session.run(python, "-m", "ruff", "check", external=True)
     session.run(python, "-m", "ruff", "format", "--check", "--quiet", external=True)
     session.run(python, "-m", "mypy", external=True)
