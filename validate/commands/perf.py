@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,17 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from images.target import Target
-from results.base.errors import Interrupted, PipelineError
+from results.base.errors import Interrupted, PipelineError, UsageError
 from results.base.events import Events
 from results.cost import folder as perf_folder
 from results.cost import history
 from results.cost.judge import Clock, Judgement, conclude, judge
-from results.cost.records import PerfMeasure, PerfRecord
+from results.cost.records import Note, PerfBoot, PerfMeasure, PerfRecord
 from results.records import Conditions, Verdict
 from results.report import render_run
 from results.report.costs import render_folder
-from results.store import timestamp
+from results.store import load_run, timestamp
 from results.terminal import Terminal
+from results.text import one_line
 from results.transcript import Transcript
 from validate import requirements
 from validate.benchmarks.costs import VERSION, costs
@@ -49,12 +51,18 @@ class Keeper:
     path: Path
     record: PerfRecord
     began: float = field(default_factory=time.monotonic)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def update(self, **fields: object) -> PerfRecord:
         """Put these fields into the record."""
         self.record = self.record.model_copy(update={**fields, "seconds": round(time.monotonic() - self.began, 1)})
         perf_folder.write(self.path, self.record)
         return self.record
+
+    def add(self, boot: PerfBoot) -> None:
+        """Keep a boot as soon as it is over, on whichever thread."""
+        with self.lock:
+            self.update(boots=(*self.record.boots, boot))
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -132,11 +140,15 @@ def _run(
         ),
     )
     bench = Bench(plan, images, accelerator, clock, keeper.path, events, options.jobs)
-    boots = bench.boot_all(interleaved(options.boots or BOOTS[clock], options.rounds or ROUNDS))
-    keeper.update(boots=tuple(boots))
+    boots = bench.boot_all(interleaved(options.boots or BOOTS[clock], options.rounds or ROUNDS), keeper.add)
+    keeper.update(boots=tuple(boots))  # in the order of the pairs
     measures, judgement = judged(bench, keeper)
     if options.attribution:
-        _attribute(bench, keeper, options, measures)
+        try:
+            _attribute(bench, keeper, options, measures)
+        except PipelineError as error:  # the verdict stands without it, and says what is missing
+            events.emit("warning", f"no attribution: {error.what}")
+            keeper.update(notes=(Note(text=f"No attribution: {one_line(error.what)}"),))
     keeper.update(measures=measures, verdict=judgement.verdict, why=judgement.why, exit_code=int(judgement.code))
     record = _remember(keeper, options, target)
     render_folder(keeper.path)
@@ -156,7 +168,7 @@ def _remember(keeper: Keeper, options: Options, target: Target) -> PerfRecord:
         return keeper.update(finished=timestamp())
     notes, series = history.look_back(history.read(path), newest)
     history.append(path, newest)
-    return keeper.update(notes=notes, history=series, finished=timestamp())
+    return keeper.update(notes=(*keeper.record.notes, *notes), history=series, finished=timestamp())
 
 
 def _attribute(bench: Bench, keeper: Keeper, options: Options, measures: Sequence[PerfMeasure]) -> None:
@@ -178,4 +190,6 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
     plan = load_plan(options.product)
     targets = chosen_targets(options)
     requirements.require()
+    if options.run and load_run(Path(options.run)).record.target not in {target.name for target in targets}:
+        raise UsageError(f"--run {options.run}: is of another target", "--target names what is measured")
     return max(measure_target(target, plan, options, events, terminal) for target in targets)

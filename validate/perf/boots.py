@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from images.build import BuiltImage
@@ -104,15 +105,21 @@ class Bench:
         )
 
     def _without(self, layer: Live, asker: Asker, job: Job) -> list[Round]:
-        """A round without one layer; where that cannot be left out, a round that says so."""
+        """A round without one layer."""
         child = asker.people["child"]
         seconds = 60 * self.scale
         with without(layer, asker.session, self.plan.product, child, job.untuned, seconds):
             return [asker.round(layer.parts or job.parts, without=layer.layer)]
 
-    def boot_all(self, jobs: Sequence[Job]) -> list[PerfBoot]:
-        """Every job, as many at once as the clock allows."""
-        return side_by_side([lambda job=job: self.boot(job) for job in jobs], min(self.jobs, AT_ONCE[self.clock]))  # type: ignore[misc]
+    def boot_all(self, jobs: Sequence[Job], over: Callable[[PerfBoot], None] = lambda _: None) -> list[PerfBoot]:
+        """Every job, as many at once as the clock allows; `over` hears of each as soon as it is."""
+
+        def work(job: Job) -> PerfBoot:
+            boot = self.boot(job)
+            over(boot)
+            return boot
+
+        return side_by_side([partial(work, job) for job in jobs], min(self.jobs, AT_ONCE[self.clock]))
 
 
 def tuned_keys(plan: Plan) -> list[str]:
