@@ -78,6 +78,12 @@ def falsify(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def perf(session: nox.Session) -> None:
+    """Measure what the hardening costs, under a clock that follows instructions where the host allows it."""
+    validate(session, "perf")
+
+
+@nox.session(python=False)
 def report(session: nox.Session) -> None:
     """Render a run's report again, without any machine (`-- --run FOLDER`; default: the newest run)."""
     validate(session, "report")
@@ -121,17 +127,23 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def tests(session: nox.Session) -> None:
-    """Run the project's own tests: lint, the fast tier, then the tier on real machines (`-- fast` stops before it)."""
+    """Run the project's own tests: lint, the fast tier, then the tier on real machines (`-- fast` stops before it).
+
+    `-- nightly` runs what takes minutes of a machine each, and nothing else.
+    """
     python = environment(session, "test", "lint")
     words = list(session.posargs)
     only_fast = "fast" in words
-    rest = [word for word in words if word != "fast"]
+    rest = [word for word in words if word not in ("fast", "nightly")]
+    if "nightly" in words:
+        session.run(python, "-m", "pytest", "-m", "nightly", *rest, external=True)
+        return
     session.run(python, "-m", "ruff", "check", external=True)
     session.run(python, "-m", "ruff", "format", "--check", "--quiet", external=True)
     session.run(python, "-m", "mypy", external=True)
     session.run(python, "-m", "pytest", "-m", "not vm and not build", *rest, external=True)
     if not only_fast:
-        session.run(python, "-m", "pytest", "-m", "vm or build", *rest, external=True)
+        session.run(python, "-m", "pytest", "-m", "(vm or build) and not nightly", *rest, external=True)
 
 
 @nox.session(python=False)

@@ -298,6 +298,8 @@ class StepRecord(Strict):
     started: str
     seconds: float
     failed: bool = False
+    cpu: float | None = None
+    """Seconds of CPU that we and all that we started used meanwhile."""
 
 
 class RunRecord(Strict):
@@ -322,3 +324,5 @@ class RunRecord(Strict):
     steps: tuple[StepRecord, ...] = ()
     peak_memory: int = 0
     """Of our own process, bytes."""
+    idle: float | None = None
+    """Share of the time in which not even one core worked for us: what each step's CPU falls short of its duration."""

@@ -77,12 +77,17 @@ def incomparable(before: Sample, after: Sample) -> str:
     """Why two samples may not be compared; empty when they may."""
     if before.unit != after.unit or before.better != after.better:
         return f"not the same measure: {before.unit} ({before.better}) and {after.unit} ({after.better})"
-    differing = [
-        f"{name} ({getattr(before.conditions, name) or 'unknown'} and {getattr(after.conditions, name) or 'unknown'})"
+    found = differing(before.conditions, after.conditions)
+    return f"taken under different conditions: {', '.join(found)}" if found else ""
+
+
+def differing(before: Conditions, after: Conditions) -> list[str]:
+    """Each condition that is not the same, with both values."""
+    return [
+        f"{name} ({getattr(before, name) or 'unknown'} and {getattr(after, name) or 'unknown'})"
         for name in Conditions.model_fields
-        if getattr(before.conditions, name) != getattr(after.conditions, name)
+        if getattr(before, name) != getattr(after, name)
     ]
-    return f"taken under different conditions: {', '.join(differing)}" if differing else ""
 
 
 def _number(value: float) -> str:

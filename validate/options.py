@@ -24,6 +24,7 @@ COMMANDS = (
     "audit",
     "attack",
     "falsify",
+    "perf",
     "report",
     "sign",
     "verify",
@@ -64,6 +65,9 @@ class Options:
     nixpkgs: str = ""
     one_by_one: bool = False
     only: tuple[str, ...] = ()
+    boots: int = 0
+    rounds: int = 0
+    attribution: bool = False
 
 
 class _Parser(argparse.ArgumentParser):
@@ -92,7 +96,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="WHAT",
         help="`reference`, or .deb files of the product (reference)",
     )
-    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="accepted; nothing runs side by side yet")
+    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="perf: machines side by side, at most 2")
     add("--keep", action="store_true", help="keep a failed run's overlay disk for a look")
     add("--refresh", action="store_true", help="build: look for newer packages instead of trusting the cache")
     add("--fix", action="store_true", help="doctor: run the command that mends what is missing")
@@ -117,6 +121,9 @@ def parser() -> argparse.ArgumentParser:
         help="validate: a ready image (a folder with image.json) instead of a build",
     )
     add("--repetitions", type=int, default=5, metavar="N", help="repetitions of each measure within a boot (5)")
+    add("--boots", type=int, default=0, metavar="N", help="perf: boots of each image (3; 5 by the wall clock)")
+    add("--attribution", action="store_true", help="perf: also measure without each layer, for its share of the cost")
+    add("--rounds", type=int, default=0, metavar="N", help="perf: rounds in each boot (3)")
     return made
 
 
@@ -133,6 +140,8 @@ def _images(words: Sequence[str]) -> dict[str, Path]:
 def parse(words: Sequence[str]) -> Options:
     """Read the command line. Raises `UsageError`."""
     given = parser().parse_args(words)
+    if given.boots < 0 or given.rounds < 0:
+        raise UsageError("--boots and --rounds take whole numbers from 1", "leave them out for the defaults")
     if given.jobs < 1 or given.repetitions < 1:
         raise UsageError("--jobs and --repetitions take whole numbers from 1", "leave them out for the defaults")
     return Options(
@@ -161,4 +170,7 @@ def parse(words: Sequence[str]) -> Options:
         nixpkgs=given.nixpkgs,
         one_by_one=given.one_by_one,
         only=tuple(given.only),
+        boots=given.boots,
+        rounds=given.rounds,
+        attribution=given.attribution,
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from results.base.errors import ExitCode, Interrupted, PipelineError
 from results.base.events import Event, Events
+from results.base.load import cpu_seconds
 from results.base.process import run, which
 from results.records import BootRecord, HostRecord, ImageRecord, RunRecord, StepRecord, Verdict
 from results.store import RunFolder, timestamp
@@ -26,16 +27,26 @@ class Recorder:
     images: dict[str, ImageRecord] = field(default_factory=dict)
     boots: list[BootRecord] = field(default_factory=list)
     steps: list[StepRecord] = field(default_factory=list)
+    _open: list[float] = field(default_factory=list)
+    _waited: float = 0.0
+    _spanned: float = 0.0
 
     def __call__(self, event: Event) -> None:
-        """Note each step's end."""
+        """Note each step's end, and what it used of the CPU."""
+        if event.kind == "step-start":
+            self._open.append(cpu_seconds())
         if event.kind in ("step-end", "step-failed") and event.seconds is not None:
+            cpu = max(0.0, cpu_seconds() - self._open.pop()) if self._open else None
+            if not self._open and cpu is not None:  # steps within it are part of it
+                self._spanned += event.seconds
+                self._waited += max(0.0, event.seconds - cpu)
             self.steps.append(
                 StepRecord(
                     name=event.text,
                     started=timestamp(datetime.fromtimestamp(event.at - event.seconds, UTC)),
                     seconds=round(event.seconds, 3),
                     failed=event.kind == "step-failed",
+                    cpu=None if cpu is None else round(cpu, 2),
                 )
             )
 
@@ -70,6 +81,7 @@ class Recorder:
                 "boots": tuple(self.boots),
                 "steps": tuple(self.steps),
                 "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                "idle": round(self._waited / self._spanned, 4) if self._spanned else None,
             }
         )
         folder.finish(record)

@@ -115,8 +115,8 @@ def _visible(value: Any) -> Any:
     return text.shown(value) if isinstance(value, str) else value
 
 
-def render(seen: View) -> str:
-    """Render the page."""
+def render(seen: View, perf: Markup = Markup()) -> str:  # noqa: B008 - immutable
+    """Render the page; `perf` is the section on what the hardening costs under a deterministic clock."""
     style = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))  # noqa: S704 - a file of ours
     judged = sorted((one for one in seen.measures if one.budget is not None or one.limit is not None), key=_gravity)
     others = [one for one in seen.measures if one not in judged]
@@ -133,6 +133,7 @@ def render(seen: View) -> str:
             judged=[(one, bar(one, edge)) for one in judged],
             others=[(one, bar(one, edge)) for one in others],
             edge=edge,
+            perf=perf,
             plots=[(one, plots.measure(one, place)) for place, one in enumerate(drawn[:PLOTTED])],
             matrix=matrix(seen.controls),
             boots=tuple(boots(seen.run)),

@@ -66,7 +66,7 @@ def measure(one: Measure, place: int = 0) -> Markup:
         _change(lower, one)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _embedded(buffer.getvalue(), _description(one), place)
+    return embedded(buffer.getvalue(), _description(one), place)
 
 
 def _in_mebibytes(one: Measure) -> Measure:
@@ -93,7 +93,7 @@ def _distributions(axes: Axes, one: Measure) -> None:
     axes.set_xlabel(_plain(one.unit), labelpad=1)
     axes.ticklabel_format(axis="x", useOffset=False)
     axes.locator_params(axis="x", nbins=5)
-    _bare(axes)
+    bare(axes)
 
 
 def _near(limit: float, values: Sequence[float]) -> bool:
@@ -121,10 +121,11 @@ def _change(axes: Axes, one: Measure) -> None:
     axes.set_yticks([0], ["change"])
     axes.set_xlabel("% (budget shaded)" if budget is not None else "%", labelpad=1)
     axes.locator_params(axis="x", nbins=7)
-    _bare(axes)
+    bare(axes)
 
 
-def _bare(axes: Axes) -> None:
+def bare(axes: Axes) -> None:
+    """No frame, quiet colours."""
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(LINE)
@@ -146,7 +147,7 @@ def _description(one: Measure) -> str:
     return told
 
 
-def _embedded(svg: str, description: str, place: int) -> Markup:
+def embedded(svg: str, description: str, place: int, height: int = HEIGHT) -> Markup:
     """Cut an SVG file down to the element that stands in the page."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
@@ -156,8 +157,8 @@ def _embedded(svg: str, description: str, place: int) -> Markup:
     for colour, name in COLOURS.items():
         svg = svg.replace(colour, name)
     svg = svg.replace("'DejaVu Sans', ", "").replace("\n", " ")
-    size = f'width="{WIDTH}" height="{HEIGHT}"'
+    size = f'width="{WIDTH}" height="{height}"'
     head = (
-        f'<svg class="plot" role="img" aria-label="{Markup.escape(description)}" {size} viewBox="0 0 {WIDTH} {HEIGHT}">'
+        f'<svg class="plot" role="img" aria-label="{Markup.escape(description)}" {size} viewBox="0 0 {WIDTH} {height}">'
     )
     return Markup(re.sub(r"<svg[^>]*>", lambda _: head, svg, count=1))  # noqa: S704 - drawn here, texts escaped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from results.report import compliance, junit, markdown, page, sarif
+from results.report import compliance, costs, junit, markdown, page, sarif
 from results.report.view import view
 from results.store import load_run, write_whole
 
@@ -21,5 +21,5 @@ def render_run(folder: Path) -> Path:
     write_whole(run.folder / "results.sarif", sarif.render(seen))
     write_whole(run.folder / "compliance.csv", compliance.render(compliance.matrix(seen.controls)))
     # the folder keeps the name that the caller used, such as `latest`
-    write_whole(run.folder / "report.html", page.render(seen))
+    write_whole(run.folder / "report.html", page.render(seen, costs.section_of(run)))
     return folder / "report.html"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,20 @@ def test_steps_are_kept_with_their_seconds_and_failures(tmp_path: Path) -> None:
     record = load_run(folder.path).record
     assert [(step.name, step.failed) for step in record.steps] == [("first", False), ("second", True)]
     assert all(step.started.endswith("Z") for step in record.steps)
+    assert all(step.cpu is not None for step in record.steps)
     assert (record.verdict, record.complete, record.exit_code) == (Verdict.NONE, False, 3)
+
+
+def test_idle_is_what_the_outer_steps_waited(tmp_path: Path) -> None:
+    folder = create(tmp_path, "debian-trixie", "reference")
+    recorder = Recorder()
+    events = Events(recorder)
+    with events.step("outer"), events.step("inner"):
+        time.sleep(0.1)
+    record = recorder.finish(folder, Verdict.PASS, (), 0)
+    assert record.idle is not None
+    assert 0.5 <= record.idle <= 1
+    assert Recorder().finish(folder, Verdict.PASS, (), 0).idle is None
 
 
 def test_a_verdict_makes_a_run_complete(tmp_path: Path) -> None:

@@ -117,6 +117,10 @@ def run_figures(options: Options) -> Iterator[Figure]:
             building = sum(step.seconds for step in record.steps if step.name == "images")
             whole = (datetime.fromisoformat(record.finished) - datetime.fromisoformat(record.started)).total_seconds()
             yield Figure(f"validate without building ({record.id})", whole - building, 720)
+            for step in record.steps:
+                yield Figure(f"  {step.name}", step.seconds, None)
+            if record.idle is not None:
+                yield Figure("share of it in which no core worked for us", record.idle * 100, 5, "%")
             yield Figure("peak memory of our own process", record.peak_memory / 2**20, 200, "MB")
 
 

@@ -150,6 +150,16 @@ class Connection:
             said = answer.values() if answer.fields.get(SIGNATURE) == "s" else ("",)
             raise BusError(str(answer.fields.get(ERROR_NAME, "")), str(said[0]))
 
+    def exchange(self, frame: bytes) -> None:
+        """Send a message that is ready, and read the next one that comes; nothing of it is decoded.
+
+        For measuring: the client does as little as it can. Raises `BusError` where that is no reply.
+        """
+        self._socket.sendall(frame)
+        data = self._socket.recv(1 << 16)
+        if len(data) < 16 or data[1] != REPLY or sum(sizes(data[:16])) != len(data):
+            raise BusError("", f"no whole reply, but {data[:16]!r} and {max(0, len(data) - 16)} bytes more")
+
     def bus(self, member: str, signature: str = "", *arguments: object) -> tuple[object, ...]:
         """Call a method of the bus itself."""
         return self.call(Address(*BUS), member, signature, *arguments)

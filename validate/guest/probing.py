@@ -56,6 +56,13 @@ class World(NamedTuple):
         user = self.people.get(role or "", role)
         return run_as(user, function, *arguments, limits=Limits(seconds=self.patience(seconds)))
 
+    def result(self, role: str | None, function: Callable[..., Any], *arguments: Any, seconds: float = 30) -> Any:
+        """Like `as_`, but only what the function gave. Raises `RuntimeError` where it gave nothing."""
+        ended = self.as_(role, function, *arguments, seconds=seconds)
+        if ended.error:
+            raise RuntimeError(ended.error)
+        return ended.value
+
 
 class Attempt(NamedTuple):
     """What came of it. None: it could not be tried, which is never good news."""

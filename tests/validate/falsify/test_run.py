@@ -81,8 +81,8 @@ def falsify(monkeypatch: pytest.MonkeyPatch, plan: Plan) -> Any:
         for name, value in traits.items():
             setattr(world, name, value)
         checks = tuple(check for one in every for check in one.checks)
-        made = Plan(plan.product, Catalogue(tuple(control(one.control) for one in every)), plan.tree)
-        made.__dict__["checks"] = checks
+        catalogue = Catalogue(tuple(control(one.control) for one in every))
+        made = Plan(plan.product, catalogue, plan.tree, checks, plan.product)
         monkeypatch.setattr(module, "collect", world.facts)
         monkeypatch.setattr(module, "sabotage", world.spoil)
         monkeypatch.setattr(module, "make_family", lambda *_: type("Family", (), {"monitor_problem": ""}))
