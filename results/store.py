@@ -20,6 +20,8 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from results.base.errors import InfrastructureError, UsageError
+from results.judges import FILE as JUDGES
+from results.judges import Judges
 from results.records import SCHEMA, Comparison, Findings, Phase, Probes, RunRecord, Samples, Variant, Waivers
 from results.waiving import waived
 
@@ -184,6 +186,8 @@ class StoredRun:
     comparison: Comparison | None = None
     files: Mapping[str, int] = field(default_factory=dict)
     """Every file beneath the folder, relative path to size in bytes."""
+    judges: Judges | None = None
+    """What others say; `nox -s judges -- --run FOLDER` puts it there."""
 
     def stage(self, variant: Variant, phase: Phase) -> Stage | None:
         """One machine's phase."""
@@ -276,6 +280,7 @@ def load_run(folder: Path) -> StoredRun:
         tuple(stages),
         _optional(folder, "comparison.json", files, Comparison),
         files,
+        judges=_optional(folder, JUDGES, files, Judges),
     )
 
 

@@ -23,6 +23,7 @@ COMMANDS = (
     "doctor",
     "audit",
     "attack",
+    "judges",
     "report",
     "sign",
     "verify",
@@ -96,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
     add("--host", default="", metavar="USER@HOST[:PORT]", help="audit: a machine of yours, by your own SSH keys")
     add("--identity", default="", metavar="FILE", help="audit: private key for --host")
     add("--facts", default="", metavar="FILE", help="audit: judge these stored facts again, without any machine")
-    add("--run", default="", metavar="FOLDER", help="report: which run (results/runs/latest)")
+    add("--run", default="", metavar="FOLDER", help="report: which run (results/runs/latest); judges: the run to join")
     add("--results", type=Path, default=Path("results/runs"), metavar="FOLDER", help="where runs go (results/runs)")
     add("--product", type=Path, default=None, metavar="FILE", help="another product description")
     add("--key", default="", metavar="FILE", help="sign: private key; verify: public key (Ed25519)")

@@ -87,7 +87,8 @@ def spoil(run: StoredRun, text: str) -> View:
     )
     # a file system gives undecodable bytes as low surrogates, and no other ones
     files = {os.fsdecode(text.encode("utf-8", "replace") + b"\xff")[:50]: 1}
-    return view(StoredRun(run.folder, record(run.record), stages, record(run.comparison), files))
+    judges = record(run.judges)
+    return view(StoredRun(run.folder, record(run.record), stages, record(run.comparison), files, judges=judges))
 
 
 ORDINARY = re.compile(
