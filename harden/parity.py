@@ -155,7 +155,9 @@ def nixos(result: Mapping[str, Any]) -> Settings:
     made |= {f"kernel/{word}": "set" for word in layers["kernel"]["boot"]["kernelParams"]}
     made |= {f"mode/{rule}": "set" for rule in layers["mode"]["systemd"]["tmpfiles"]["rules"]}
     made |= {f"module/{line}": "set" for line in _lines(layers["module"]["boot"]["extraModprobeConfig"])}
-    made |= {f"sshd/{name}": _listed(value) for name, value in layers["sshd"]["services"]["openssh"]["settings"].items()}
+    made |= {
+        f"sshd/{name}": _listed(value) for name, value in layers["sshd"]["services"]["openssh"]["settings"].items()
+    }
     for file in layers["journal"]["environment"]["etc"].values():
         made |= _pairs("journal", file["text"], "=")
     return made | dict(_nixos_files(layers, result["texts"]))
