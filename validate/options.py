@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="WHAT",
         help="`reference`, or .deb files of the product (reference)",
     )
-    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="accepted; nothing runs side by side yet")
+    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="judges: machines side by side (one a CPU)")
     add("--keep", action="store_true", help="keep a failed run's overlay disk for a look")
     add("--refresh", action="store_true", help="build: look for newer packages instead of trusting the cache")
     add("--fix", action="store_true", help="doctor: run the command that mends what is missing")

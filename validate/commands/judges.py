@@ -25,6 +25,7 @@ from validate.family import CHILD, make_family
 from validate.judges.answers import load_answers, load_wanted
 from validate.judges.kernel import kernel
 from validate.judges.run import Opinion, ask, fetch_lynis
+from validate.judges.side_by_side import side_by_side
 from validate.judges.verdict import Question, judged
 from validate.machine.accelerator import Accelerator, choose
 from validate.machine.machine import MachineSettings, machine
@@ -86,7 +87,7 @@ def judge_target(target: Target, plan: Plan, options: Options, events: Events, t
         events.subscribe(transcript)
         try:
             court = Court(plan, images, accelerator, lynis, folder, events)
-            before, after = court.hear("baseline"), court.hear("hardened")
+            before, after = side_by_side([lambda: court.hear("baseline"), lambda: court.hear("hardened")], options.jobs)
             digests = {variant: image.record.sha256 for variant, image in images.items()}
             question = Question(target.name, folder.record.started, plan.product, CHILD, digests, answers, wanted)
             made = judged(question, before, after, kernel(before.kernel, after.kernel, events))
