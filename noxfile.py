@@ -84,6 +84,12 @@ def perf(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def judges(session: nox.Session) -> None:
+    """Ask Lynis, systemd and kernel-hardening-checker of a machine without the hardening and of one with it."""
+    validate(session, "judges")
+
+
+@nox.session(python=False)
 def report(session: nox.Session) -> None:
     """Render a run's report again, without any machine (`-- --run FOLDER`; default: the newest run)."""
     validate(session, "report")

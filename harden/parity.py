@@ -87,7 +87,7 @@ def _file(file: TreeFile) -> Settings:  # noqa: PLR0911 - one line for each kind
         return _profile(path.rpartition("/")[2], text)
     if "/audit/" in path:
         return {"audit/lock" if line == "-e 2" else f"audit/{line}": "set" for line in _lines(text)}
-    if "/systemd/system/" in path:
+    if ".service.d/" in path:
         return _drop_in(path, text)
     if "/sysctl.d/" in path:
         return _pairs("tuning" if path.endswith("-tuning.conf") else "sysctl", text, "=")
@@ -112,6 +112,10 @@ def debian(tree: Tree) -> Settings:
     for file in tree.files:
         made |= _file(file)
     return made | {f"kernel/{word}": "set" for word in tree.kernel_parameters}
+
+
+def _listed(value: Any) -> str:
+    return " ".join(value) if isinstance(value, list) else _word(value)
 
 
 def _joined(value: Any) -> str:
@@ -151,7 +155,9 @@ def nixos(result: Mapping[str, Any]) -> Settings:
     made |= {f"kernel/{word}": "set" for word in layers["kernel"]["boot"]["kernelParams"]}
     made |= {f"mode/{rule}": "set" for rule in layers["mode"]["systemd"]["tmpfiles"]["rules"]}
     made |= {f"module/{line}": "set" for line in _lines(layers["module"]["boot"]["extraModprobeConfig"])}
-    made |= {f"sshd/{name}": _word(value) for name, value in layers["sshd"]["services"]["openssh"]["settings"].items()}
+    made |= {
+        f"sshd/{name}": _listed(value) for name, value in layers["sshd"]["services"]["openssh"]["settings"].items()
+    }
     for file in layers["journal"]["environment"]["etc"].values():
         made |= _pairs("journal", file["text"], "=")
     return made | dict(_nixos_files(layers, result["texts"]))

@@ -22,6 +22,8 @@ from pydantic import BaseModel, ValidationError
 from results.base.errors import InfrastructureError, UsageError
 from results.falsification import FILE as FALSIFIED
 from results.falsification import Falsification
+from results.judges import FILE as JUDGES
+from results.judges import Judges
 from results.records import SCHEMA, Comparison, Findings, Phase, Probes, RunRecord, Samples, Variant, Waivers
 from results.waiving import waived
 
@@ -188,6 +190,8 @@ class StoredRun:
     """Every file beneath the folder, relative path to size in bytes."""
     falsification: Falsification | None = None
     """Evidence that every control's check can turn red, where somebody has put it there."""
+    judges: Judges | None = None
+    """What others say; `nox -s judges -- --run FOLDER` puts it there."""
 
     def stage(self, variant: Variant, phase: Phase) -> Stage | None:
         """One machine's phase."""
@@ -281,6 +285,7 @@ def load_run(folder: Path) -> StoredRun:
         _optional(folder, "comparison.json", files, Comparison),
         files,
         _optional(folder, FALSIFIED, files, Falsification),
+        judges=_optional(folder, JUDGES, files, Judges),
     )
 
 

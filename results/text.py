@@ -81,3 +81,8 @@ def percent(value: float) -> str:
     """A relative change: `+3.1 %`, with a true minus sign."""
     digits = f"{value * 100:+.1f}" if abs(value) < 10 else f"{value * 100:+.0f}"
     return digits.replace("-", "\N{MINUS SIGN}") + " %"
+
+
+def score(value: float | None) -> str:
+    """A score with one digit; a dash where there is none."""
+    return "–" if value is None else f"{value:.1f}"

@@ -25,6 +25,7 @@ COMMANDS = (
     "attack",
     "falsify",
     "perf",
+    "judges",
     "report",
     "sign",
     "verify",
@@ -96,14 +97,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="WHAT",
         help="`reference`, or .deb files of the product (reference)",
     )
-    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="perf: machines side by side, at most 2")
+    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="perf, judges: machines at a time")
     add("--keep", action="store_true", help="keep a failed run's overlay disk for a look")
     add("--refresh", action="store_true", help="build: look for newer packages instead of trusting the cache")
     add("--fix", action="store_true", help="doctor: run the command that mends what is missing")
     add("--host", default="", metavar="USER@HOST[:PORT]", help="audit: a machine of yours, by your own SSH keys")
     add("--identity", default="", metavar="FILE", help="audit: private key for --host")
     add("--facts", default="", metavar="FILE", help="audit: judge these stored facts again, without any machine")
-    add("--run", default="", metavar="FOLDER", help="report: which run (results/runs/latest); falsify: show it there")
+    add("--run", default="", metavar="FOLDER", help="report: which run (latest); falsify, perf, judges: show it there")
     add("--one-by-one", action="store_true", help="falsify: no two controls at once, to see what else turns red")
     add("--only", action="append", default=[], metavar="GLOB", help="falsify: these controls only, repeatable")
     add("--results", type=Path, default=Path("results/runs"), metavar="FOLDER", help="where runs go (results/runs)")

@@ -5,6 +5,8 @@ set -eu
 tar --extract --file=/tmp/overlay.tar --directory=/ --numeric-owner --same-owner --preserve-permissions --overwrite
 systemctl -q enable systemd-networkd.service ssh.service ssh-host-key.service
 systemctl -q disable systemd-networkd-wait-online.service 2>/dev/null || true
+# Its timer installs updates; what would stay in memory all day only waits for a shutdown.
+systemctl -q disable unattended-upgrades.service 2>/dev/null || true
 
 # AppArmor's own package brings a hundred profiles for programs that are not here, and compiling them takes a minute of
 # every emulated boot. A link in disable/ is Debian's way to leave one out; what the workload brings is not touched.

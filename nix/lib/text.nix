@@ -23,8 +23,19 @@ rec {
   # The values with their placeholders filled; numbers stay numbers.
   values = map (one: one // { value = if builtins.isString one.value then filled one.value else one.value; });
 
-  # nixpkgs declares GatewayPorts as text, and takes yes and no as booleans elsewhere.
-  sshd = one: one // { value = if one.name == "GatewayPorts" then yesNo one.value else one.value; };
+  # nixpkgs declares GatewayPorts as text and AllowGroups as a list, and takes yes and no as booleans elsewhere.
+  sshd =
+    one:
+    one
+    // {
+      value =
+        if one.name == "GatewayPorts" then
+          yesNo one.value
+        else if one.name == "AllowGroups" then
+          builtins.filter builtins.isString (builtins.split " " one.value)
+        else
+          one.value;
+    };
 
   journal =
     settings:

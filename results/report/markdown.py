@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from results import text
+from results.judges import Judges
 from results.report.page import HEADLINES, OUTCOMES, number
 from results.report.view import View
 
@@ -62,6 +63,7 @@ def _lines(seen: View) -> Iterator[str]:
     yield from _broken(seen)
     yield from _probes(seen)
     yield from _measures(seen)
+    yield from _judges(seen.run.judges)
     if record.host:
         host = f"Host: {escape(record.host.cpu)}, {record.host.cpus} cores"
         yield f"{host}, accelerator {escape(record.host.accelerator)}: {escape(record.host.accelerator_reason)}."
@@ -142,3 +144,22 @@ def _measures(seen: View) -> Iterator[str]:
                 for one in seen.measures
             ),
         )
+
+
+def _judges(made: Judges | None) -> Iterator[str]:
+    if made is None:
+        return
+    yield "## What others say"
+    yield ""
+    index = ("Lynis' hardening index", str(made.before.index), str(made.after.index), made.wanted_index)
+    wanted = "–" if index[3] is None else f"at least {index[3]}"
+    rows = [(*index[:3], wanted)]
+    rows += [
+        (f"exposure of {escape(one.unit)}", text.score(one.before), text.score(one.after), f"at most {one.wanted}")
+        for one in made.exposures
+    ]
+    if made.kernel.values:
+        total = len(made.kernel.values)
+        rows.append((f"kernel expectations, of {total}", str(made.kernel.before), str(made.kernel.after), "–"))
+    yield from _table(("", "before", "after", "wanted"), rows)
+    yield from _list("Against it, say the judges", made.why)

@@ -95,6 +95,7 @@ def environment() -> Environment:
         number=number,
         percent=text.percent,
         size=size,
+        score=text.score,
         outcome=lambda one: OUTCOMES[one][0] if one else "–",
         tone=lambda one: OUTCOMES[one][1] if one else "plain",
         verdict_tone=VERDICTS.__getitem__,

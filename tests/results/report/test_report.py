@@ -87,7 +87,7 @@ def spoil(run: StoredRun, text: str) -> View:
     )
     # a file system gives undecodable bytes as low surrogates, and no other ones
     files = {os.fsdecode(text.encode("utf-8", "replace") + b"\xff")[:50]: 1}
-    told = (record(run.record), stages, record(run.comparison), files, record(run.falsification))
+    told = (record(run.record), stages, record(run.comparison), files, record(run.falsification), record(run.judges))
     return view(StoredRun(run.folder, *told))
 
 

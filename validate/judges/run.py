@@ -1,0 +1,58 @@
+"""Asks the judges about one machine. Lynis goes into the throw-away machine as files, and stays in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from images import apt
+from images.cache import Cache
+from images.target import Target
+from images.tool import tool_files
+from results.base.errors import InfrastructureError
+from results.base.events import Events
+from results.judges import Lynis
+from validate.judges.exposure import COMMAND, parse_scores
+from validate.judges.exposure import LIMIT as SCORES_LIMIT
+from validate.judges.kernel import KernelState, read_state
+from validate.judges.lynis import LIMIT, parse_report
+from validate.machine.session import Session
+
+PACKAGE = "lynis"
+FOLDERS = ("usr/sbin/lynis", "usr/share/lynis", "etc/lynis")
+REPORT = "/root/lynis-report.dat"
+
+# Lynis asks `date` for every line of its log, which is most of its time under emulation; the report has no need of it.
+AUDIT = ("env", "LC_ALL=C", "LANG=C", "lynis", "audit", "system", "--quick", "--quiet", "--no-colors", "--no-log")
+SECONDS = 300.0
+"""What Lynis may take with KVM."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What the judges say of one machine."""
+
+    lynis: Lynis
+    scores: Mapping[str, float]
+    kernel: KernelState
+
+
+def fetch_lynis(target: Target, cache: Cache, events: Events) -> Path:
+    """Debian's own package of the target's suite, as a tar. Raises `InfrastructureError`."""
+    return tool_files(target, apt.discover(target), PACKAGE, FOLDERS, cache=cache, events=events)
+
+
+def ask(session: Session, lynis: Path, name: str, *, time_scale: float, events: Events) -> Opinion:
+    """Ask all judges; Lynis last, as it leaves its traces. Raises `InfrastructureError`."""
+    with events.step(f"{name}: exposure scores"):
+        scores = session.run(COMMAND, timeout=60 * time_scale, limit=SCORES_LIMIT)
+    with events.step(f"{name}: kernel settings"):
+        state = read_state(session)
+    with events.step(f"{name}: Lynis"):
+        session.run(["tar", "-xzf", "-", "-C", "/", "--no-same-owner"], stdin=lynis.read_bytes())
+        done = session.run([*AUDIT, "--report-file", REPORT], timeout=SECONDS * time_scale, check=False)
+        report = session.run(["cat", REPORT], limit=LIMIT + 1, check=False)
+    if report.status != 0:
+        raise InfrastructureError(f"{name}: Lynis left no report", "the transcript has the rest", evidence=done.tail)
+    return Opinion(parse_report(report.stdout, seconds=done.seconds), parse_scores(scores.stdout), state)
