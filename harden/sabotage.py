@@ -98,10 +98,11 @@ class SetSysctl(Action):
 
 
 class DropIn(Action):
-    """Directives that come behind all others of the unit; it is restarted with them."""
+    """Directives that come behind all others of the unit; it is restarted with them, unless it need not be."""
 
     do: Literal["drop_in"] = "drop_in"
     unit: str
+    restart: bool = True
     section: str = "Service"
     directives: dict[str, str]
 
@@ -242,7 +243,8 @@ def instances(unit: str) -> str:
 def steps_of(action: Action) -> tuple[str, ...]:
     """What brings one change into force."""
     if isinstance(action, DropIn):
-        return (*action.then, "daemon-reload", f"restart {instances(action.unit)}")
+        restart = (f"restart {instances(action.unit)}",) if action.restart else ()
+        return (*action.then, "daemon-reload", *restart)
     return action.then
 
 

@@ -28,27 +28,28 @@ def _of(one: Placed[Any], siblings: list[Placed[Any]], product: Product, tree: T
     return Sabotage(one.id, ACTIONS.validate_python(actions))
 
 
-def _all(catalogue: Catalogue, product: Product, problems: list[str]) -> Iterator[Sabotage]:
+def _all(catalogue: Catalogue, product: Product, tree: Tree | None, problems: list[str]) -> Iterator[Sabotage]:
     placed = place(catalogue, product)
-    tree = render_placed(placed, product)
+    whole = tree or render_placed(placed, product)
     for name in LAYERS:
         siblings = [one for one in placed.get(name, []) if one.control.set]
         for one in placed.get(name, []):
             try:
-                yield _of(one, siblings, product, tree)
+                yield _of(one, siblings, product, whole)
             except UsageError as error:
                 problems.append(f"{one.control.source}: {one.id}: {error.what}")
             except ValidationError as error:
                 problems += [f"{one.control.source}: {one.id}: sabotage: {each['msg']}" for each in error.errors()]
 
 
-def sabotages(catalogue: Catalogue, product: Product) -> tuple[Sabotage, ...]:
+def sabotages(catalogue: Catalogue, product: Product, tree: Tree | None = None) -> tuple[Sabotage, ...]:
     """The sabotage of every control, in the order of the catalogue.
 
-    Raises `UsageError` that lists every control without one: a check that cannot be shown to turn red is no check.
+    `tree` may hold more than what is rendered from them, such as the tools; without it, it is rendered. Raises
+    `UsageError` that lists every control without one: a check that cannot be shown to turn red is no check.
     """
     problems: list[str] = []
-    found = {one.control: one for one in _all(catalogue, product, problems)}
+    found = {one.control: one for one in _all(catalogue, product, tree, problems)}
     if problems:
         raise UsageError("\n".join(problems), "name one: `sabotage:` in the control (harden/sabotage.py has the kinds)")
     return tuple(found[control.id] for control in catalogue.controls)

@@ -43,6 +43,8 @@ def otherwise(name: str, value: str) -> str:
         return OPPOSITES[value]
     if value.startswith("/"):
         return "none"
+    if " " in value:  # a list: one more word
+        return f"{value} nogroup"
     head, comma, _ = value.rpartition(",")
     if comma:
         return head

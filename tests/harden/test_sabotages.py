@@ -12,6 +12,7 @@ from harden.layers.unit_opposites import WORDS, opposites
 from harden.product import Product
 from harden.sabotage import Audit, DropIn, KernelWords, Remove, Sabotage, SetSysctl, Write
 from harden.sabotages import sabotages
+from harden.tools import with_tools
 from harden.tree import Tree
 from results.base.errors import UsageError
 
@@ -22,8 +23,8 @@ controls:
 
 
 @pytest.fixture(scope="module")
-def every(catalogue: Catalogue, product: Product) -> dict[str, Sabotage]:
-    return {one.control: one for one in sabotages(catalogue, product)}
+def every(catalogue: Catalogue, product: Product, tree: Tree) -> dict[str, Sabotage]:
+    return {one.control: one for one in sabotages(catalogue, product, with_tools(tree, {}))}
 
 
 def of(folder: Path, product: Product, layer: str, entry: str) -> Sabotage:

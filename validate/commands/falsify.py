@@ -35,7 +35,7 @@ from validate.rejudge import CHECKS, as_document, load_checks_document
 
 def chosen_cases(plan: Plan, only: Sequence[str]) -> list[Case]:
     """The cases of all controls, or of those that fit a glob of `only`. Raises `UsageError` for one that fits none."""
-    every = cases(sabotages(plan.catalogue, plan.product), plan.checks)
+    every = cases(sabotages(plan.catalogue, plan.described, plan.tree), plan.checks)
     idle = [glob for glob in only if not any(fnmatchcase(case.control, glob) for case in every)]
     if idle:
         raise UsageError(f"--only {idle[0]}: no control is called so", "`harden/controls/` has their ids")
@@ -113,6 +113,8 @@ def falsify_in(
 
 def falsify_target(target: Target, plan: Plan, options: Options, events: Events, terminal: Terminal) -> int:
     """One target. Returns the exit code."""
+    if target.distribution == "nixos":
+        raise UsageError(f"{target.name}: only Debian's layout can be broken yet", "`--target debian-trixie`")
     every = chosen_cases(plan, options.only)
     into = checked_run(options.run, target.name, digest_of(as_document(plan.checks)))
     with events.step("images"):

@@ -55,7 +55,7 @@ def test_resources_keep_apart_what_facts_do_not() -> None:
 
 
 def test_groups_are_few_whole_and_without_conflict(plan: Plan) -> None:
-    every = cases(sabotages(plan.catalogue, plan.product), plan.checks)
+    every = cases(sabotages(plan.catalogue, plan.described, plan.tree), plan.checks)
     made = groups(every)
     assert sorted(one.control for group in made for one in group) == sorted(plan.catalogue.by_id)
     assert len(made) < 20

@@ -31,7 +31,7 @@ def file(root: Path, path: str, content: str, mode: int = 0o644) -> Path:
 
 
 def test_the_script_knows_every_kind_that_a_control_can_name(plan: Plan) -> None:
-    named = {change["do"] for one in sabotages(plan.catalogue, plan.product) for change in one.to_json()}
+    named = {change["do"] for one in sabotages(plan.catalogue, plan.described, plan.tree) for change in one.to_json()}
     assert named <= saboteur.KINDS.keys()
     shapes = ACTIONS.json_schema()["$defs"].values()
     assert {shape["properties"]["do"]["const"] for shape in shapes} == saboteur.KINDS.keys()

@@ -31,7 +31,7 @@ IDLE = "sysctl.sysrq"
 
 @pytest.mark.vm
 def test_checks_turn_red_and_green_again(hardened_machine: Machine, plan: Plan, events: Events) -> None:
-    every = cases(sabotages(plan.catalogue, plan.product), plan.checks)
+    every = cases(sabotages(plan.catalogue, plan.described, plan.tree), plan.checks)
     chosen = [case for case in every if case.control in SLICE]
     idle = next(case for case in every if case.control == IDLE)
     nothing = Sabotage(IDLE, (SetSysctl(name="kernel.sysrq", values=("0",)),))

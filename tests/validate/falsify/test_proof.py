@@ -77,7 +77,7 @@ def test_outcomes_and_what_else_turned_red() -> None:
     ],
 )
 def test_only_green_red_green_is_a_proof(before: str, red: bool, after: str, why: str, plan: Plan) -> None:
-    one = cases(sabotages(plan.catalogue, plan.product), plan.checks)[0]
+    one = cases(sabotages(plan.catalogue, plan.described, plan.tree), plan.checks)[0]
     seen_red = red_checks(case(check(*UNIT)), facts({"seccomp": "0"})) if red else ()
     made = result(one, plan.catalogue.by_id[one.control], 1, Seen(before, seen_red, after, ("a trouble",)))
     assert made.proven is (not why)
