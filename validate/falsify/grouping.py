@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cache, cached_property
 
 from harden.check import Check
 from harden.sabotage import (
@@ -56,6 +56,16 @@ class Case:
         """What others may change too, as long as nobody touches it."""
         return frozenset(self._resources()[1])
 
+    @cached_property
+    def places(self) -> frozenset[tuple[str, ...]]:
+        """The first two parts of every fact that is looked at: without one in common, only globs can meet."""
+        return frozenset(check.fact[:2] for check in self.checks)
+
+    @cached_property
+    def vague(self) -> bool:
+        """Whether one of those stands for several."""
+        return any(len(place) < 2 or set(place[1]) & set("*?[") for place in self.places)
+
     def _resources(self) -> tuple[set[str], set[str]]:
         touches: set[str] = set()
         shares: set[str] = set()
@@ -80,6 +90,7 @@ class Case:
         return touches, shares - touches
 
 
+@cache
 def _same_segment(left: str, right: str) -> bool:
     return left == right or fnmatchcase(left, right) or fnmatchcase(right, left)
 
@@ -98,6 +109,8 @@ def conflict(left: Case, right: Case) -> bool:
     """Whether the two cannot be told apart, or get into each other's way."""
     if left.touches & (right.touches | right.shares) or left.shares & right.touches:
         return True
+    if not (left.places & right.places or left.vague or right.vague):
+        return False
     return any(same_fact(one, other) for one in left.checks for other in right.checks)
 
 
