@@ -27,6 +27,8 @@ AGAIN = STATE / "again"
 BALLAST = STATE / "ballast"
 """Room that is given back before the former state comes back: a disk that is full must not stop that."""
 BALLAST_BYTES = 2 << 20
+GENERATED = (Path("/etc/audit/audit.rules"), Path("/etc/audit/audit.rules.prev"))
+"""Made by augenrules out of the files that we write."""
 MONITORS = ("/var/lib/dots-family-security-monitor",)
 """Folders that the tools keep their own notes in."""
 
@@ -136,7 +138,8 @@ def back_up(manifest: Manifest) -> None:
     if not BALLAST.exists():
         with BALLAST.open("wb") as ballast:
             os.posix_fallocate(ballast.fileno(), 0, BALLAST_BYTES)
-    _keep(folder, manifest, [] if first else [STATE / "former.json", STATE / "manifest.json"])
+    also = [*GENERATED] if first else [*GENERATED, STATE / "former.json", STATE / "manifest.json"]
+    _keep(folder, manifest, also)
     if first:
         (folder / "manifest.json").write_bytes(_written(manifest))
         note("the former state is kept", [])

@@ -97,6 +97,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     for name in ("sync", "fsync"):  # the disk of the tests' host is none of theirs
         monkeypatch.setattr(os, name, lambda *_words: None)
     monkeypatch.setattr(script, "LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(former, "GENERATED", ())
     for module in (former, activate):
         monkeypatch.setattr(module, "LOADER_ENTRIES", tmp_path / "loader")
 
