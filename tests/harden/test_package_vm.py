@@ -1,4 +1,4 @@
-"""The package on a stock machine with the product: refusals, apply, reboot, audit, monitor, revert. One machine for all.
+"""The package on a stock machine with the product: refusals, apply, reboot, audit, monitor, revert. One machine.
 
 The tests follow one another, as an administrator's day would: each begins where the one before it ended.
 """
