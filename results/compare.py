@@ -29,6 +29,8 @@ class Explanation(Strict):
     """Glob over dotted paths of the facts."""
     reason: str = Field(min_length=10)
     target: str = "*"
+    reboot: bool = False
+    """It explains a difference that one more reboot makes, in place of one between the two machines."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,19 @@ def load_explanations(path: Path = EXPLAINED) -> tuple[Explanation, ...]:
     return loaded
 
 
-def compare(target: str, before: Side, after: Side, baked: Side | None, rules: Rules) -> Comparison:
-    """Compare the machine before and after deployment, and the deployed one with the baked image.
+def compare(
+    target: str, before: Side, after: Side, baked: Side | None, rules: Rules, rebooted: Side | None = None
+) -> Comparison:
+    """Compare the machine before and after deployment, the deployed one with the baked image, and that one rebooted.
 
     Without `baked` there is no drift to tell, which the verdict counts as a check that did not run.
     """
     explanations = [one for one in rules.explanations if re.match(translate(one.target), target)]
-    drift, notes = ((), ()) if baked is None else drifted(baked, after, explanations)
+    drift, notes = ((), ()) if baked is None else drifted(baked, after, [one for one in explanations if not one.reboot])
+    again = None
+    if baked is not None and rebooted is not None:
+        again, more = drifted(baked, rebooted, [one for one in explanations if one.reboot])
+        notes += more
     measures, unpaired = _measures(before.samples, after.samples, rules)
     return Comparison(
         target=target,
@@ -69,6 +77,7 @@ def compare(target: str, before: Side, after: Side, baked: Side | None, rules: R
         controls_after=_counted(after.findings),
         changed=_changed(before.findings, after.findings),
         drift=drift,
+        rebooted=again,
         measures=measures,
         bootstrap_seed=rules.seed,
         notes=(*notes, *unpaired),

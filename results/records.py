@@ -16,7 +16,7 @@ from results.base.strict import Strict
 SCHEMA = 1
 
 Variant = Literal["baseline", "hardened"]
-Phase = Literal["before", "deployed", "after"]
+Phase = Literal["before", "deployed", "after", "rebooted"]
 """`deployed` lies between: the bundle is applied, the reboot has not happened yet."""
 Severity = Literal["critical", "high", "medium", "low"]
 
@@ -272,6 +272,8 @@ class Comparison(Strict):
     """Controls whose outcome differs: control, before, after."""
     drift: tuple[Difference, ...]
     """Baked against deployed."""
+    rebooted: tuple[Difference, ...] | None = None
+    """The baked machine before and after one more reboot; None: not compared."""
     measures: tuple[Measure, ...]
     bootstrap_seed: int
     notes: tuple[str, ...] = ()

@@ -170,6 +170,9 @@ def _drift(comparison: Comparison) -> Iterator[str]:
             lacking = "baked" if one.left == ABSENT else "deployed" if one.right == ABSENT else ""
             told = f"the {lacking} machine lacks it" if lacking else "baked and deployed are not the same"
             yield f"unexplained difference at {one_line(one.path)}: {told}"
+    for one in comparison.rebooted or ():
+        if not one.explanation:
+            yield f"not the same after one more reboot: {one_line(one.path)}"
 
 
 def _regressed(comparison: Comparison) -> Iterator[str]:

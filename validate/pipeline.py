@@ -45,6 +45,8 @@ class Seen:
     before: Observation
     after: Observation
     baked: Observation
+    rebooted: Observation
+    """The baked machine once more, after everything that was tried on it and one more reboot."""
 
 
 def disk_image(built: BuiltImage) -> DiskImage:
@@ -67,7 +69,7 @@ class Pipeline:
     def run(self) -> Judgement:
         """Validate: both machines, comparison, verdict. Raises `PipelineError` when there can be none."""
         before, after = self._deployed_machine()
-        seen = Seen(before, after, self._baked_machine())
+        seen = Seen(before, after, *self._baked_machine())
         comparison = self._compare(seen)
         self.folder.write("comparison.json", comparison)
         return self._verdict(seen, comparison)
@@ -122,11 +124,16 @@ class Pipeline:
         if plan.store is not None:  # units are enabled for one boot only where their folder is read-only
             make_family(booted.session, plan.product)
 
-    def _baked_machine(self) -> Observation:
-        """The hardened image, as it would be released."""
+    def _baked_machine(self) -> tuple[Observation, Observation]:
+        """The hardened image, as it would be released; and what is left of its state after a reboot."""
         with self._boot("hardened") as (booted, family):
             baked = self.observer.audit(booted.session, self._key(booted, "hardened", "after"))
-            return self.observer.probe(booted.session, baked, family)
+            baked = self.observer.probe(booted.session, baked, family)
+            with self.events.step("hardened: one more reboot"):
+                self.recorder.boots.append(booted.reboot())
+            if self.job.plan.store is not None:
+                make_family(booted.session, self.job.plan.product)
+            return baked, self.observer.audit(booted.session, self._key(booted, "hardened", "rebooted"))
 
     def _compare(self, seen: Seen) -> Comparison:
         return compare(
@@ -135,6 +142,7 @@ class Pipeline:
             Side(seen.after.findings, seen.after.samples, stable(seen.after.facts)),
             Side(seen.baked.findings, seen.baked.samples, stable(seen.baked.facts)),
             self.rules,
+            Side(seen.rebooted.findings, (), stable(seen.rebooted.facts)),
         )
 
     def _verdict(self, seen: Seen, comparison: Comparison) -> Judgement:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import stat
 import time
 from collections.abc import Iterable, Mapping
@@ -57,7 +56,7 @@ def create(path: Path, content: bytes) -> None:
 def report_name(now: float | None = None) -> str:
     """A name that nobody can have taken before; `.txt` and `.json` come behind it."""
     when = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    return f"dots-family-security-audit-{when}-{secrets.token_hex(8)}"
+    return f"dots-family-security-audit-{when}-{os.urandom(8).hex()}"
 
 
 def _bytes_of(path: Path) -> bytes:

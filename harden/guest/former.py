@@ -27,6 +27,10 @@ AGAIN = STATE / "again"
 BALLAST = STATE / "ballast"
 """Room that is given back before the former state comes back: a disk that is full must not stop that."""
 BALLAST_BYTES = 2 << 20
+GENERATED = (Path("/etc/audit/audit.rules"), Path("/etc/audit/audit.rules.prev"))
+"""Made by augenrules out of the files that we write."""
+TOOLS = (f"{HOME}/", "/usr/sbin/", "/usr/lib/systemd/system/")
+"""Where the package puts what `apply` would put there too."""
 MONITORS = ("/var/lib/dots-family-security-monitor",)
 """Folders that the tools keep their own notes in."""
 
@@ -136,7 +140,8 @@ def back_up(manifest: Manifest) -> None:
     if not BALLAST.exists():
         with BALLAST.open("wb") as ballast:
             os.posix_fallocate(ballast.fileno(), 0, BALLAST_BYTES)
-    _keep(folder, manifest, [] if first else [STATE / "former.json", STATE / "manifest.json"])
+    also = [*GENERATED] if first else [*GENERATED, STATE / "former.json", STATE / "manifest.json"]
+    _keep(folder, manifest, also)
     if first:
         (folder / "manifest.json").write_bytes(_written(manifest))
         note("the former state is kept", [])
@@ -223,6 +228,8 @@ def restore(instances: list[str], *, reverting: bool = False) -> None:
     again = (AGAIN / "complete").exists()
     folder = AGAIN if again else STATE
     former: dict[str, Any] = json.loads((folder / "former.json").read_text(encoding="utf-8"))
+    if (STATE / "tool").exists():  # the package is gone, and what it brought goes with it
+        former["files"] = {name: None if name.startswith(TOOLS) else one for name, one in former["files"].items()}
     manifest = kept(STATE)
     BALLAST.unlink(missing_ok=True)
     if not PROGRESS.exists():  # what was broken off stays noted: its disk may be too full for another word

@@ -55,6 +55,8 @@ def _suites(seen: View) -> Iterator[tuple[str, Iterable[Case]]]:
     if run.comparison:
         yield "performance", [_measure(one) for one in run.comparison.measures]
         yield "drift", [_difference(one) for one in run.comparison.drift]
+        if run.comparison.rebooted is not None:
+            yield "drift.reboot", [_difference(one) for one in run.comparison.rebooted]
 
 
 def _add(root: ET.Element, name: str, cases: list[Case], started: str) -> dict[str, int]:

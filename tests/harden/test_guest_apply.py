@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import fcntl
 import hashlib
@@ -57,6 +58,19 @@ class Machine:
         data |= {"kept": [], "tuning": "/nothing", "files": files}
         (self.here / "manifest.json").write_text(json.dumps(data), encoding="utf-8")
 
+    def upgrade(self) -> None:
+        """Another version of the bundle: one file changes, one is new."""
+        data = json.loads((self.here / "manifest.json").read_text(encoding="utf-8"))
+        me = {"owner": "root", "group": "root", "mode": "0640"}
+        for name, content in (("etc/old.conf", b"newer\n"), ("etc/fresh/c.conf", b"c\n")):
+            path = self.root / name
+            source = self.here / "files" / path.relative_to("/")
+            source.parent.mkdir(parents=True, exist_ok=True)
+            source.write_bytes(content)
+            data["files"] = [one for one in data["files"] if one["path"] != str(path)]
+            data["files"].append({"path": str(path), "sha256": hashlib.sha256(content).hexdigest(), **me})
+        (self.here / "manifest.json").write_text(json.dumps(data), encoding="utf-8")
+
     def seen(self) -> dict[str, tuple[int, bytes]]:
         """Everything but the state that the script keeps."""
         found = {}
@@ -83,6 +97,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     for name in ("sync", "fsync"):  # the disk of the tests' host is none of theirs
         monkeypatch.setattr(os, name, lambda *_words: None)
     monkeypatch.setattr(script, "LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(former, "GENERATED", ())
     for module in (former, activate):
         monkeypatch.setattr(module, "LOADER_ENTRIES", tmp_path / "loader")
 
@@ -206,6 +221,45 @@ def test_a_disk_that_is_full_from_some_step_on(machine: Machine, step: int) -> N
         assert machine.seen() == former_state
 
 
+def test_a_failed_second_apply_goes_back_to_the_state_before_it(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former_state = machine.seen()
+    assert in_child(apply) == 0
+    first, kept = machine.seen(), (machine.state / "manifest.json").read_bytes()
+    machine.upgrade()
+
+    def sick(_manifest: Manifest, _instances: list[str]) -> None:
+        raise BrokenError("the product does not come up")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(script, "activate", sick)
+        assert in_child(apply) == 1
+    assert machine.seen() == first
+    assert (machine.state / "manifest.json").read_bytes() == kept
+    assert in_child(apply) == 0
+    assert (machine.root / "etc/old.conf").read_bytes() == b"newer\n"
+    assert in_child(lambda: script.main(["revert"])) == 0
+    assert machine.seen() == former_state
+
+
+@pytest.mark.parametrize("step", range(1, STEPS, 4))
+def test_a_second_apply_killed_at_any_step(machine: Machine, step: int) -> None:
+    former_state = machine.seen()
+    assert in_child(apply) == 0
+    first = machine.seen()
+    machine.upgrade()
+    if in_child(apply, at(step, lambda: os.kill(os.getpid(), signal.SIGKILL))) == 0:
+        assert step > 30, "the steps are not counted"
+    elif in_child(former.recover):
+        assert machine.seen() == first
+    assert in_child(apply) == 0
+    assert (machine.root / "etc/fresh/c.conf").read_bytes() == b"c\n"
+    assert in_child(lambda: script.main(["revert"])) == 0
+    assert machine.seen() == former_state
+    assert not machine.state.exists()
+
+
 def test_the_second_at_once_changes_nothing(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     former_state = machine.seen()
     with Path(script.LOCK).open("w", encoding="ascii") as held:
@@ -230,11 +284,36 @@ def test_a_product_that_does_not_come_up_brings_the_former_state(
 def test_a_machine_without_apparmor_is_refused_unless_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _program: None)
     full = manifests.load(machine.here)
-    told = "; ".join(before._lacking(full))
-    assert "--without apparmor" in told
-    assert "--without audit" in told
+    lacking = "; ".join(before._lacking(full))
+    assert "--without apparmor" in lacking
+    assert "--without audit" in lacking
     less = "; ".join(before._lacking(full.less(("apparmor", "audit"))))
     assert "--without" not in less
+
+
+def told(text: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+    return lambda *argv, check=True, timeout=0: subprocess.CompletedProcess(argv, 0, text)  # noqa: ARG005
+
+
+@pytest.mark.parametrize(
+    ("text", "stranger"),
+    [
+        ("ExecStart=/usr/bin/x --serve\n", ""),
+        ("ExecStart=-!/usr/bin/x\n", ""),
+        ("ExecStart=/usr/bin/y\nExecStart=\nExecStart=/usr/bin/x\n", ""),
+        ("", ""),
+        ("ExecStart=/opt/other/x --serve\n", "/opt/other/x"),
+        ("ExecStart=/usr/bin/x\nExecStart=\nExecStart=/bin/sh -c x\n", "/bin/sh"),
+        ("ExecStart=/usr/bin/x\nExecStart=/usr/bin/y\n", "/usr/bin/x, /usr/bin/y"),
+    ],
+)
+def test_a_unit_of_another_vendor_is_a_stranger(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, text: str, stranger: str
+) -> None:
+    monkeypatch.setattr(before, "run", told(text))
+    manifest = dataclasses.replace(manifests.load(machine.here), programs={"x.service": "/usr/bin/x"})
+    found = "; ".join(before._strangers(manifest))
+    assert (f"starts {stranger}, not /usr/bin/x" in found) if stranger else not found
 
 
 @pytest.mark.parametrize(

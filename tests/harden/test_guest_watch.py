@@ -75,6 +75,28 @@ def test_the_log_is_no_way_to_another_file(tmp_path: Path, kind: str) -> None:
     assert victim.read_bytes() == b""
 
 
+def test_a_hostile_name_stays_within_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = made(tmp_path)
+    (tmp_path / "kept").mkdir()
+    name = os.fsencode(tmp_path / "kept") + b"/a\nALERT forged \x1b[2J\xff"
+    os.close(os.open(name, os.O_CREAT))
+    os.chmod(name, 0o622)  # noqa: PTH101, S103 - bytes: any name must do
+    for look in ("units", "profiles", "ebpf", "events"):
+        monkeypatch.setattr(watch, look, lambda *_words: iter(()))
+    (told,) = watch.all_alerts(manifest, {}, tmp_path / "notes")
+    assert told.isprintable()
+    assert "a?ALERT forged" in told
+
+
+def test_the_log_begins_anew_and_keeps_one_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "LONGEST_LOG", 10)
+    for word in ("one", "two", "three"):
+        watch.append(tmp_path / "log", [word])
+    assert "three" in (tmp_path / "log").read_text(encoding="utf-8")
+    assert "two" in (tmp_path / "log.1").read_text(encoding="utf-8")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_the_log_grows(tmp_path: Path) -> None:
     watch.append(tmp_path / "log", ["one"])
     watch.append(tmp_path / "log", ["two"])

@@ -91,3 +91,15 @@ def test_wrong_explanations_are_all_named(tmp_path: Path) -> None:
         load_explanations(file)
     assert "e.yaml:2: 1.raeson: unknown key" in caught.value.what
     assert "e.yaml:3: 2.reason" in caught.value.what
+
+
+def test_what_one_more_reboot_changes_is_listed_apart() -> None:
+    baked, again = Side(facts={"a": 1, "b": 2}), Side(facts={"a": 1, "b": 3})
+    only_reboot = Explanation(path="b", reason="moves at every boot", reboot=True)
+    found = compare("t", Side(), baked, baked, Rules(explanations=(only_reboot,)), again)
+    assert found.drift == ()
+    assert found.rebooted is not None
+    assert [(one.path, one.left, one.right, one.explanation) for one in found.rebooted] == [
+        ("b", 2, 3, "moves at every boot")
+    ]
+    assert compare("t", Side(), baked, baked, Rules()).rebooted is None

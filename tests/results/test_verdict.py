@@ -165,6 +165,8 @@ def test_drift_and_measures() -> None:
 
     assert of(drift=(explained,)) == []
     assert of(drift=(unexplained, explained)) == ["unexplained difference at a: baked and deployed are not the same"]
+    assert of(rebooted=(explained,)) == of(rebooted=()) == []
+    assert of(rebooted=(unexplained,)) == ["not the same after one more reboot: a"]
     assert of(measures=(measure("regressed"),)) == ["M costs too much: w"]
     assert of(measures=(measure("inconclusive"), measure("void", budget=None))) == []
     assert len(of(measures=(measure("void"),))) == 1

@@ -23,6 +23,7 @@ IDENTITY = "tells machines or boots apart, which is its purpose"
 HOST = "given by the host, not by the image"
 COLLECTOR = "about the collection, not about the machine"
 
+WHILE_RUNNING = ("ActiveState", "SubState", "ConditionResult", "AssertResult", "ControlGroup", "CanFreeze")
 LEFT_OUT = (
     Rule("schema", COLLECTOR),
     Rule("collector", COLLECTOR),
@@ -45,6 +46,14 @@ LEFT_OUT = (
         "units.*.process.limits.processes.*", "the kernel's default follows the host's memory; the property is compared"
     ),
     Rule("units.*.process.limits.pending_signals.*", "follows the host's memory"),
+    *(
+        Rule(
+            f"units.dots-family-security-*.service.{name}",
+            "the timers start it, so it may be running just now, or not yet",
+        )
+        for name in ("process", "process.*", *(f"properties.{one}" for one in WHILE_RUNNING))
+    ),
+    Rule("units.dots-family-security-*.timer.properties.SubState", "tells whether its service is running just now"),
     Rule("mounts.*.source", "names of devices follow the order of arrival"),
     Rule("mounts.*.super", "sizes of memory file systems follow the host's memory"),
     Rule("sysctl.kernel.random.*", IDENTITY),
