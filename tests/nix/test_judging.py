@@ -20,7 +20,7 @@ from results.base.process import which
 from validate import evaluator
 from validate.audit.judge import judge
 from validate.commands.nix import NIX
-from validate.plan import Plan, load_plan
+from validate.plan import Plan
 
 GROUPS = {"parents": "dots-family-parents", "children": "dots-family-children"}
 STORE = Store(
@@ -37,11 +37,6 @@ NOT_APPLICABLE = {
     "logging.rotation",
     "sysctl.user-namespaces",
 }
-
-
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return load_plan()
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from validate.commands.validate import images_for
 from validate.commands.validate import run as validate
 from validate.machine.session import Session
 from validate.options import Options, parse
-from validate.plan import load_plan, on_nixos
+from validate.plan import Plan, on_nixos
 
 
 def made(folder: Path) -> Path:
@@ -34,24 +34,24 @@ def options(*images: str) -> Options:
     return parse(["validate", "--target", "nixos", *(word for image in images for word in ("--image", image))])
 
 
-def test_what_nix_built_is_a_ready_image(tmp_path: Path) -> None:
+def test_what_nix_built_is_a_ready_image(tmp_path: Path, plan: Plan) -> None:
     given = options(f"baseline={made(tmp_path / 'b')}", f"hardened={made(tmp_path / 'h')}")
     require_sources([load_target("nixos")], given, Events())  # needs no Nix: nothing is left to build
-    images = images_for(load_target("nixos"), load_plan(), given, Events())
+    images = images_for(load_target("nixos"), plan, given, Events())
     assert {variant: image.disk.read_bytes() for variant, image in images.items()} == {
         "baseline": b"b",
         "hardened": b"h",
     }
     assert images["baseline"].record.sha256.startswith("sha256:")
-    plan = on_nixos(load_plan(), images["baseline"].folder)
-    assert plan.product.binaries["daemon"] == "/nix/store/1a-dots/bin/dots-family-daemon"
-    assert {one.control for one in plan.checks} == {one.control for one in load_plan().checks}
+    moved = on_nixos(plan, images["baseline"].folder)
+    assert moved.product.binaries["daemon"] == "/nix/store/1a-dots/bin/dots-family-daemon"
+    assert {one.control for one in moved.checks} == {one.control for one in plan.checks}
 
 
-def test_a_folder_without_a_disk_is_told_with_what_makes_it(tmp_path: Path) -> None:
+def test_a_folder_without_a_disk_is_told_with_what_makes_it(tmp_path: Path, plan: Plan) -> None:
     given = options(f"baseline={tmp_path}", f"hardened={made(tmp_path / 'h')}")
     with pytest.raises(UsageError, match=r"disk\.raw: no such disk") as error:
-        images_for(load_target("nixos"), load_plan(), given, Events())
+        images_for(load_target("nixos"), plan, given, Events())
     assert "nix build ./nix#image-baseline" in error.value.hint
 
 

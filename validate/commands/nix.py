@@ -57,9 +57,12 @@ def look_at_files(environment: Mapping[str, str], events: Events) -> Level:
     """Level a: every file parses, and binds no name in vain; formatter and linters where they are at hand."""
     failures: list[str] = []
     unseen: list[str] = []
-    for path in sources():
-        done = run_command([EVALUATOR, "--parse", str(path)], events=events, env=environment, check=False)
+    parse = [EVALUATOR, "--parse"]
+    fine = run_command([*parse, *map(str, sources())], events=events, env=environment, check=False).status == 0
+    for path in () if fine else sources():  # one by one, to name each that does not
+        done = run_command([*parse, str(path)], events=events, env=environment, check=False)
         failures += [f"nix/{path.relative_to(NIX)}: does not parse: {evidence_of(done.tail)}"] if done.status else []
+    for path in sources():
         failures += [f"nix/{path.relative_to(NIX)}: {line}" for line in complaints(path.read_text(encoding="utf-8"))]
     for name, argv in LINTERS.items():
         if which(name) is None:
