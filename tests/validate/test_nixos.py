@@ -14,12 +14,14 @@ from results.base.errors import InfrastructureError, UsageError
 from results.base.events import Events
 from results.terminal import Terminal
 from validate import deploy
+from validate.commands.audit import run as audit
 from validate.commands.build import require_sources
 from validate.commands.validate import images_for
 from validate.commands.validate import run as validate
 from validate.machine.session import Session
 from validate.options import Options, parse
-from validate.plan import Plan, on_nixos
+from validate.plan import Plan, in_store, on_nixos
+from validate.store_paths import ask
 
 
 def made(folder: Path) -> Path:
@@ -74,3 +76,31 @@ def test_the_hardened_system_is_chosen_by_the_boot_loader() -> None:
     assert asked == [["bootctl", "set-default", "dots-family-hardened.efi"]]
     image = (Path(__file__).parents[2] / "nix" / "image.nix").read_text()
     assert '"/EFI/Linux/dots-family-${name}.efi"' in image
+
+
+class Machine:
+    """Answers as a NixOS machine with these programs would."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def python(self, source: str, argument: object = None) -> Any:
+        assert "/run/current-system/sw/bin/" in source
+        return {name: f"/nix/store/x/bin/{name}" for name in cast("list[str]", argument) if name in self.names}
+
+
+def test_a_running_machine_tells_where_its_programs_lie(plan: Plan) -> None:
+    programs = [path.rpartition("/")[2] for path in plan.product.binaries.values()]
+    store = ask(Machine(*programs, "kill"), plan.product)
+    assert store.binaries["daemon"] == "/nix/store/x/bin/dots-family-daemon"
+    assert store.tools == {"kill": "/nix/store/x/bin/kill"}
+    assert in_store(plan, store).product.binaries == store.binaries
+    with pytest.raises(InfrastructureError, match=r"dots-family-ctl: not in /run/current-system/sw/bin"):
+        ask(Machine(*(name for name in programs if not name.endswith("ctl"))), plan.product)
+
+
+def test_stored_facts_of_nixos_need_its_paths(tmp_path: Path) -> None:
+    facts = tmp_path / "facts.json"
+    facts.write_text("{}")
+    with pytest.raises(UsageError, match=r"no nixos\.json for it"):
+        audit(parse(["audit", "--target", "nixos", "--facts", str(facts)]), Events(), Terminal())
