@@ -15,6 +15,7 @@ from harden.layers.audit import listed
 from harden.nixos import Relocation, Store, load_rules, nixos_checks, nixos_product, places
 from harden.policy import TOOLS
 from harden.product import load_product
+from results.base.errors import UsageError
 from results.base.events import Events
 from results.base.process import which
 from validate import evaluator
@@ -114,7 +115,7 @@ def test_a_file_of_which_nothing_is_known_on_nixos_is_told(plan: Plan) -> None:
     path = "/etc/nowhere/x.conf"
     file = replace(plan.tree.files[0], path=path)
     check = replace(plan.checks[0], fact=("files", path, "sha256"))
-    with pytest.raises(ValueError, match=r"nixos\.yaml does not say what stands for /etc/nowhere/x\.conf"):
+    with pytest.raises(UsageError, match=r"nixos\.yaml does not say what stands for /etc/nowhere/x\.conf"):
         nixos_checks([check], plan.product, STORE, replace(plan.tree, files=(file,)))
 
 
