@@ -37,6 +37,19 @@ NOT_APPLICABLE = {
     "kernel.module-signatures",
     "logging.rotation",
     "sysctl.user-namespaces",
+    "monitoring.baseline",
+    "monitoring.capabilities",
+    "monitoring.commands",
+    "monitoring.enabled",
+    "monitoring.files",
+    "monitoring.kernel",
+    "monitoring.limits",
+    "monitoring.network",
+    "monitoring.hourly",
+    "monitoring.last-run",
+    "monitoring.monthly",
+    "monitoring.tools",
+    "monitoring.units",
 }
 
 
