@@ -153,6 +153,12 @@ def nixos_checks(checks: Iterable[Check], product: Product, store: Store, tree: 
     return tuple(_all(by_control, reasons))
 
 
+def not_applicable(checks: Iterable[Check], product: Product, tree: Tree) -> frozenset[str]:
+    """Controls of which NixOS has nothing to show, wherever its programs lie."""
+    moved = nixos_checks(checks, product, Store(binaries=product.binaries), tree)
+    return frozenset(one.control for one in moved if one.op == "inapplicable")
+
+
 def _all(by_control: Mapping[str, list[Check]], reasons: Mapping[str, tuple[Check, str]]) -> Iterator[Check]:
     for control, kept in by_control.items():
         if kept:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harden.catalogue import Catalogue
+from harden.nixos import not_applicable
 from harden.parity import debian, load_differences, nixos, unexplained
 from harden.policy import POLICY, REFRESH, policy, written
 from harden.product import Product
@@ -76,8 +77,17 @@ def look_at_files(environment: Mapping[str, str], events: Events) -> Level:
     )
 
 
-def look_at_policy(catalogue: Catalogue, product: Product, environment: Mapping[str, str], events: Events) -> Level:
-    """Level b: the policy is in step, evaluates, and says what Debian's rendering says."""
+def look_at_policy(
+    catalogue: Catalogue,
+    product: Product,
+    environment: Mapping[str, str],
+    events: Events,
+    without: frozenset[str] = frozenset(),
+) -> Level:
+    """Level b: the policy is in step, evaluates, and says what Debian's rendering says.
+
+    `without` are the controls that NixOS has nothing of, for the count alone.
+    """
     if POLICY.read_text(encoding="utf-8") != written(policy(catalogue, product)):
         return Level("b", "parity", (f"nix/policy.json is out of step with harden/controls: run `{REFRESH}`",))
     result = evaluate(f"import {NIX}/lib/policy.nix {{ }}", environment, events)
@@ -87,7 +97,8 @@ def look_at_policy(catalogue: Catalogue, product: Product, environment: Mapping[
     lost = setting - set(result["controls"]["active"])
     failures = [*unexplained(left, right, differences), *(f"{one}: not in force on NixOS" for one in sorted(lost))]
     title = (
-        f"{len(left)} settings compared, {len(differences)} differences on purpose; {len(setting)} controls in force"
+        f"{len(left)} settings compared, {len(differences)} differences on purpose; "
+        f"{len(setting - without)} of {len(setting)} controls in force, the others are not applicable"
     )
     return Level("b", title, tuple(failures))
 
@@ -189,7 +200,8 @@ def stop(level: str, why: str, terminal: Terminal) -> None:
 def look(plan: Plan, nixpkgs: str, events: Events, environment: Mapping[str, str]) -> Iterator[Level]:
     """Levels a to c, c where there is a tree for it; none behind one that fails."""
     yield look_at_files(environment, events)
-    yield judged("b", lambda: look_at_policy(plan.catalogue, plan.product, environment, events))
+    without = not_applicable(plan.checks, plan.product, plan.tree)
+    yield judged("b", lambda: look_at_policy(plan.catalogue, plan.product, environment, events, without))
     if nixpkgs:
         yield judged("c", lambda: look_at_modules(Path(nixpkgs), environment, events))
 
