@@ -36,6 +36,7 @@ LINTERS: Mapping[str, tuple[str, ...]] = {
 """Looked with where the host has them; statix takes one path, so each gets the files one by one."""
 
 FLAKE = f"path:{NIX.parent}?dir=nix"
+MISSING = f"give a nixpkgs tree by `--nixpkgs PATH` or {NIXPKGS}"
 BOOT = "`nox -s build validate -- --target nixos` boots what level e makes"
 
 
@@ -215,13 +216,9 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
         for level in look(plan, nixpkgs, events, environment):
             if not show(level, terminal):
                 return int(ExitCode.FAIL)
+    lacks = MISSING if not nixpkgs else lacking(events)
     if not nixpkgs:
-        stop(
-            "c",
-            f"the modules in nixpkgs' module system: give a nixpkgs tree by `--nixpkgs PATH` or {NIXPKGS}",
-            terminal,
-        )
-    lacks = lacking(events)
+        stop("c", f"the modules in nixpkgs' module system: {MISSING}", terminal)
     if lacks:
         stop("d, e", f"the system's derivation and its build: {lacks}", terminal)
     elif not (show(look_at_derivation(nixpkgs, events), terminal) and show(look_at_build(events), terminal)):
