@@ -23,6 +23,7 @@ from harden.check import Check
 from harden.policy import TOOLS, placeholders
 from harden.product import Product
 from harden.tree import Tree
+from results.base.errors import UsageError
 from results.base.strict import Strict, load_yaml
 
 RULES = Path(__file__).with_name("nixos.yaml")
@@ -136,7 +137,8 @@ def nixos_product(product: Product, store: Store) -> Product:
 def nixos_checks(checks: Iterable[Check], product: Product, store: Store, tree: Tree) -> tuple[Check, ...]:
     """The checks for NixOS: every control stays, and one of which nothing can be looked at says why.
 
-    `checks` and `tree` are those of Debian with `product`.
+    `checks` and `tree` are those of Debian with `product`. Raises `UsageError` for a file of ours that `nixos.yaml`
+    does not know.
     """
     move = Relocation(product, store)
     by_control: dict[str, list[Check]] = {}
@@ -149,6 +151,12 @@ def nixos_checks(checks: Iterable[Check], product: Product, store: Store, tree: 
         else:
             kept += [one for one in _adapted(check, move, tree) if one not in kept]
     return tuple(_all(by_control, reasons))
+
+
+def not_applicable(checks: Iterable[Check], product: Product, tree: Tree) -> frozenset[str]:
+    """Controls of which NixOS has nothing to show, wherever its programs lie."""
+    moved = nixos_checks(checks, product, Store(binaries=product.binaries), tree)
+    return frozenset(one.control for one in moved if one.op == "inapplicable")
 
 
 def _all(by_control: Mapping[str, list[Check]], reasons: Mapping[str, tuple[Check, str]]) -> Iterator[Check]:
@@ -202,7 +210,10 @@ def _linked(check: Check) -> Iterator[Check]:
             fact = ("files", rule.link, "target")
             yield replace(check, fact=fact, read="raw", op="matches", expected=OURS)
             return
-    raise ValueError(f"{check.control}: harden/nixos.yaml does not say what stands for {check.fact[1]} on NixOS")
+    raise UsageError(
+        f"{check.control}: harden/nixos.yaml does not say what stands for {check.fact[1]} on NixOS",
+        "name the link under `files` there, or say under `absent` why there is nothing to look at",
+    )
 
 
 def _bus_policy(check: Check, policy: str, move: Relocation, tree: Tree) -> Check:

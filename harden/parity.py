@@ -81,6 +81,31 @@ def _rotation(text: str) -> Settings:
     return made
 
 
+def _owned(text: str) -> list[str]:
+    """Lines behind the comment that names a control; what stands before is the distribution's own."""
+    lines = text.splitlines()
+    first = next((number for number, line in enumerate(lines) if re.match(r"# [a-z]+\.[a-z-]+: ", line)), 0)
+    return list(_lines("\n".join(lines[first:])))
+
+
+def _limit(line: str) -> tuple[str, str]:
+    limit, _, value = line.rpartition(" ")
+    return f"limits/{limit}", value
+
+
+def _base(path: str, text: str) -> Settings:
+    """Files of the base system; nothing for any other."""
+    if path == "/etc/login.defs":
+        return {f"login/{name}": value for name, _, value in (line.partition(" ") for line in _owned(text))}
+    if "/profile.d/" in path:
+        return {f"shell/{line}": "set" for line in _owned(text)}
+    if "/limits.d/" in path:
+        return dict(_limit(line) for line in _owned(text))
+    if "/coredump.conf.d/" in path:
+        return _pairs("coredump", text, "=")
+    return {f"greeting{path}": text} if path.startswith("/etc/issue") else {}
+
+
 def _file(file: TreeFile) -> Settings:  # noqa: PLR0911 - one line for each kind of file
     path, text = file.path, file.content.decode()
     if "/apparmor.d/" in path:
@@ -110,7 +135,7 @@ def debian(tree: Tree) -> Settings:
     """Every setting that a Debian machine gets."""
     made: Settings = {}
     for file in tree.files:
-        made |= _file(file)
+        made |= _base(file.path, file.content.decode()) or _file(file)
     return made | {f"kernel/{word}": "set" for word in tree.kernel_parameters}
 
 
@@ -129,7 +154,18 @@ def _units(services: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield f"unit/{unit}/{section}/{name}", _joined(value)
 
 
+def _nixos_base(file: Mapping[str, Any]) -> Settings:
+    made: Settings = {f"login/{name}": value for name, value in file["security"]["loginDefs"]["settings"].items()}
+    made |= {f"shell/{line}": "set" for line in _lines(file["environment"]["shellInit"])}
+    for one in file["security"]["pam"]["loginLimits"]:
+        made[f"limits/{one['domain']} {one['type']} {one['item']}"] = one["value"]
+    for name, etc in file["environment"]["etc"].items():
+        made |= _base(f"/etc/{name}", etc["text"])
+    return made
+
+
 def _nixos_files(layers: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    yield from _nixos_base(layers["file"]).items()
     yield "text/polkit", layers["file"]["security"]["polkit"]["extraConfig"].strip()
     yield "text/bus", texts["bus"].strip()
     yield "text/activation", texts["activation"].strip()

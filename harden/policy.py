@@ -145,9 +145,15 @@ def _files(placed: Sequence[Placed[Any]], product: Product) -> list[Document]:
     ]
 
 
-def _settings(placed: Sequence[Placed[Any]]) -> list[Document]:
+def _settings(placed: Sequence[Placed[Any]], product: Product) -> list[Document]:
     return [
-        {"control": one.id, "name": name, "value": value} for one in placed for name, value in one.set.values.items()
+        {
+            "control": one.id,
+            "name": name,
+            "value": placeholders(value, product) if isinstance(value, str) else value,
+        }
+        for one in placed
+        for name, value in one.set.values.items()
     ]
 
 
@@ -184,12 +190,12 @@ def policy(catalogue: Catalogue, product: Product) -> Document:
             for one in catalogue.controls
         },
         "files": _files(placed["file"], product),
-        "journal": _settings(placed["journal"]),
+        "journal": _settings(placed["journal"], product),
         "kernel": [{"control": one.id, "parameter": one.set.parameter} for one in placed["kernel"]],
         "modes": _modes(placed["mode"], product),
         "modules": [{"control": one.id, "module": module} for one in placed["module"] for module in one.set.blocked],
         "product": _product(product),
-        "sshd": _settings(placed["sshd"]),
+        "sshd": _settings(placed["sshd"], product),
         "sysctl": _values(placed["sysctl"], product),
         "tuning": _values(placed["tuning"], product),
         "units": _units(placed["unit"], product),

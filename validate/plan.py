@@ -69,8 +69,13 @@ def on_nixos(plan: Plan, image: Path) -> Plan:
     path = image / STORE
     store: Store = load_json(path, Store)
     try:
-        product = nixos_product(plan.described, store)
+        return in_store(plan, store)
     except ValueError as error:
         raise UsageError(f"{path}: {error}", "the image is built from nix/flake.nix, which writes the file") from None
+
+
+def in_store(plan: Plan, store: Store) -> Plan:
+    """The plan for a NixOS machine with the programs there. Raises `ValueError` where one is lacking."""
+    product = nixos_product(plan.described, store)
     made = nixos_checks(plan.checks, plan.described, store, plan.tree)
-    return replace(plan, product=product, checks=tuple(made), store=store)
+    return replace(plan, product=product, checks=made, store=store)

@@ -4,13 +4,16 @@
 let
   lib = import (nixpkgs + "/lib");
   files = [
+    "config/shells-environment.nix"
     "config/sysctl.nix"
     "config/system-path.nix"
     "config/users-groups.nix"
     "misc/assertions.nix"
+    "programs/shadow.nix"
     "security/apparmor.nix"
     "security/audit.nix"
     "security/auditd.nix"
+    "security/pam.nix"
     "security/polkit.nix"
     "services/logging/logrotate.nix"
     "services/networking/nftables.nix"

@@ -23,6 +23,7 @@ in
   };
   environment = {
     etc = lib.mapAttrs (_: one: { inherit (one) text mode; }) config.environment.etc;
+    inherit (config.environment) shellInit;
     systemPackages = map toString config.environment.systemPackages;
   };
   users = {
@@ -30,6 +31,8 @@ in
     groups = builtins.attrNames config.users.groups;
   };
   security = {
+    loginDefs = { inherit (config.security.loginDefs) settings; };
+    pam = { inherit (config.security.pam) loginLimits; };
     polkit = { inherit (config.security.polkit) enable extraConfig; };
     auditd = { inherit (config.security.auditd) enable; };
     audit = { inherit (config.security.audit) enable rules backlogLimit; };

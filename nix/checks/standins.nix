@@ -14,7 +14,11 @@ let
   flag = anything false;
   declared = {
     assertions = list;
-    environment = { systemPackages = list; etc = each { text = anything null; source = anything null; mode = anything "symlink"; }; };
+    environment = {
+      shellInit = lib.mkOption { type = lib.types.lines; default = ""; };
+      systemPackages = list;
+      etc = each { text = anything null; source = anything null; mode = anything "symlink"; };
+    };
     boot = {
       kernelParams = list;
       kernel.sysctl = free;
@@ -38,6 +42,8 @@ let
     };
     security = {
       polkit = { enable = flag; extraConfig = lib.mkOption { type = lib.types.lines; default = ""; }; };
+      loginDefs.settings = free;
+      pam.loginLimits = list;
       auditd.enable = flag;
       audit = { enable = flag; rules = list; backlogLimit = anything 0; };
       apparmor = {

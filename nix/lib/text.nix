@@ -32,7 +32,7 @@ rec {
         if one.name == "GatewayPorts" then
           yesNo one.value
         else if one.name == "AllowGroups" then
-          builtins.filter builtins.isString (builtins.split " " one.value)
+          builtins.filter builtins.isString (builtins.split " " (filled one.value))
         else
           one.value;
     };

@@ -1,4 +1,4 @@
-# polkit's rules and logrotate's settings.
+# polkit's rules, logrotate's settings, and the defaults of log-ins and shells.
 { config, lib, ... }:
 let
   cfg = config.services.dots-family.hardening;
@@ -11,6 +11,10 @@ in
       enable = lib.mkDefault true;
       extraConfig = wanted.security.polkit.extraConfig;
     };
+    environment.etc = wanted.environment.etc or { };
+    environment.shellInit = wanted.environment.shellInit or "";
+    security.loginDefs.settings = lib.mapAttrs (_: place.ours) (wanted.security.loginDefs.settings or { });
+    security.pam.loginLimits = wanted.security.pam.loginLimits or [ ];
     services.logrotate.settings = lib.mapAttrs (_: lib.mapAttrs (_: place.ours)) (
       wanted.services.logrotate.settings or { }
     );

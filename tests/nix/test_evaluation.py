@@ -14,8 +14,10 @@ from harden.render import render
 from results.base.errors import InfrastructureError, UsageError
 from results.base.events import Events
 from results.base.process import which
+from results.terminal import Terminal
 from validate import evaluator
 from validate.commands import nix
+from validate.options import parse
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +183,26 @@ def test_a_policy_out_of_step_is_told_with_file_and_command(
     monkeypatch.setattr(nix, "POLICY", stale)
     (failure,) = nix.look_at_policy(load_catalogue(), load_product(), environment, Events()).failures
     assert failure.startswith("nix/policy.json is out of step with harden/controls: run `REFRESH_GOLDEN=1")
+
+
+def test_how_deep_it_went_is_told_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(nix.NIXPKGS, raising=False)
+    assert nix.run(parse(["nix"]), Events(), Terminal()) == 0
+    told = capsys.readouterr()
+    lines = (told.out + told.err).splitlines()
+    assert [line.split(":")[0] for line in lines if line.startswith("ok")] == ["ok   level a", "ok   level b"]
+    assert any("not looked: level c" in line and f"--nixpkgs PATH` or {nix.NIXPKGS}" in line for line in lines)
+    assert any("not looked: level d, e" in line and "give a nixpkgs tree" in line for line in lines)
+    assert any("not looked: level f" in line for line in lines)
+
+
+def test_a_file_that_does_not_parse_is_named(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, text in {"fine.nix": "1\n", "broken.nix": "{ a = ; }\n"}.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(nix, "NIX", tmp_path)
+    failures = nix.look_at_files(environment, Events()).failures
+    assert [line.partition(": error")[0] for line in failures] == ["nix/broken.nix: does not parse"]

@@ -15,7 +15,7 @@ from results.base.events import Events
 from results.base.process import which
 from validate import evaluator, nix_audit
 from validate.commands.nix import NIX
-from validate.plan import load_plan, on_nixos
+from validate.plan import Plan, on_nixos
 
 STAND_IN = f"""
 let
@@ -98,12 +98,12 @@ def test_the_audit_holds_the_checks_of_this_system(tmp_path: Path) -> None:
     assert not (out / "manifest.json").exists()
 
 
-def test_an_image_that_lacks_a_program_is_told_with_its_file(tmp_path: Path) -> None:
+def test_an_image_that_lacks_a_program_is_told_with_its_file(tmp_path: Path, plan: Plan) -> None:
     (tmp_path / "nixos.json").write_text('{"binaries": {"daemon": "/x"}}')
     with pytest.raises(UsageError, match=r"nixos\.json: binaries: no path for ctl, filter, monitor"):
-        on_nixos(load_plan(), tmp_path)
+        on_nixos(plan, tmp_path)
     with pytest.raises(UsageError):
-        on_nixos(load_plan(), tmp_path / "nowhere")
+        on_nixos(plan, tmp_path / "nowhere")
 
 
 IMAGE = f"""

@@ -15,7 +15,7 @@ from validate.audit.judge import judge
 from validate.facts.collect import needed, questions
 from validate.facts.guest import dbus, files
 from validate.facts.guest.context import Commands, Context, Reader
-from validate.plan import Plan, load_plan
+from validate.plan import Plan
 
 LAYOUT: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "fixtures" / "layout.yaml").read_text())
 STORE = Store(
@@ -23,11 +23,6 @@ STORE = Store(
     tools={tool: f"/nix/store/3d-tools/bin/{tool}" for tool in TOOLS},
 )
 BUS_FILE = "org.dots.FamilyDaemon.conf"
-
-
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return load_plan()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harden.waivers import load_waivers
+from images.nixos import STORE
 from results.base.errors import ExitCode, UsageError
 from results.base.events import Events
 from results.records import Finding, Findings, Key, Outcome, Waivers
@@ -19,7 +20,8 @@ from validate.facts.schema import load_facts
 from validate.machine.session import Session
 from validate.observe import judge_facts
 from validate.options import Options
-from validate.plan import load_plan
+from validate.plan import in_store, load_plan, on_nixos
+from validate.store_paths import ask
 
 
 def parse_host(words: str) -> tuple[str, str, int]:
@@ -53,19 +55,36 @@ def _folder(options: Options, target: str) -> RunFolder:
     return create(options.results, target, " ".join(options.workload))
 
 
+def _image(options: Options) -> Path:
+    """Where `nixos.json` lies for stored facts. Raises `UsageError`."""
+    if "baseline" not in options.image:
+        raise UsageError(
+            f"audit: --facts of a NixOS machine, and no {STORE} for it",
+            "`--image baseline=FOLDER`: an image's folder, or the folder of the audit that took the facts",
+        )
+    return options.image["baseline"]
+
+
 def run(options: Options, events: Events, terminal: Terminal) -> int:
     """Judge `--facts`, or collect from `--host` and judge."""
     plan = load_plan(options.product)
+    on_nix = "nixos" in options.targets
     waivers = load_waivers(options.waivers, plan.catalogue.by_id, now=timestamp())
     if options.facts:
+        if on_nix:
+            plan = on_nixos(plan, _image(options))
         return _show(judge_facts(plan, load_facts(Path(options.facts))), waivers, terminal)
     if not options.host:
         raise UsageError("audit: neither --host nor --facts", "`-- --host user@host[:port]` or `-- --facts FILE`")
     user, host, port = parse_host(options.host)
     with Session.connect(host, port, user=user, identity=options.identity or None, events=events) as session:
+        if on_nix:
+            plan = in_store(plan, ask(session, plan.described))
         units, paths = needed(check.fact for check in plan.checks)
         facts = collect(session, plan.product, extra_units=units, extra_paths=paths)
     folder = _folder(options, "audit")
+    if plan.store:
+        folder.write(STORE, plan.store)
     folder.stage("baseline", "after", "facts.json", facts)
     findings = judge_facts(plan, facts)
     key = Key(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harden.catalogue import Catalogue
+from harden.nixos import not_applicable
 from harden.parity import debian, load_differences, nixos, unexplained
 from harden.policy import POLICY, REFRESH, policy, written
 from harden.product import Product
@@ -35,6 +36,7 @@ LINTERS: Mapping[str, tuple[str, ...]] = {
 """Looked with where the host has them; statix takes one path, so each gets the files one by one."""
 
 FLAKE = f"path:{NIX.parent}?dir=nix"
+MISSING = f"give a nixpkgs tree by `--nixpkgs PATH` or {NIXPKGS}"
 BOOT = "`nox -s build validate -- --target nixos` boots what level e makes"
 
 
@@ -57,9 +59,12 @@ def look_at_files(environment: Mapping[str, str], events: Events) -> Level:
     """Level a: every file parses, and binds no name in vain; formatter and linters where they are at hand."""
     failures: list[str] = []
     unseen: list[str] = []
-    for path in sources():
-        done = run_command([EVALUATOR, "--parse", str(path)], events=events, env=environment, check=False)
+    parse = [EVALUATOR, "--parse"]
+    fine = run_command([*parse, *map(str, sources())], events=events, env=environment, check=False).status == 0
+    for path in () if fine else sources():  # one by one, to name each that does not
+        done = run_command([*parse, str(path)], events=events, env=environment, check=False)
         failures += [f"nix/{path.relative_to(NIX)}: does not parse: {evidence_of(done.tail)}"] if done.status else []
+    for path in sources():
         failures += [f"nix/{path.relative_to(NIX)}: {line}" for line in complaints(path.read_text(encoding="utf-8"))]
     for name, argv in LINTERS.items():
         if which(name) is None:
@@ -73,8 +78,17 @@ def look_at_files(environment: Mapping[str, str], events: Events) -> Level:
     )
 
 
-def look_at_policy(catalogue: Catalogue, product: Product, environment: Mapping[str, str], events: Events) -> Level:
-    """Level b: the policy is in step, evaluates, and says what Debian's rendering says."""
+def look_at_policy(
+    catalogue: Catalogue,
+    product: Product,
+    environment: Mapping[str, str],
+    events: Events,
+    without: frozenset[str] = frozenset(),
+) -> Level:
+    """Level b: the policy is in step, evaluates, and says what Debian's rendering says.
+
+    `without` are the controls that NixOS has nothing of, for the count alone.
+    """
     if POLICY.read_text(encoding="utf-8") != written(policy(catalogue, product)):
         return Level("b", "parity", (f"nix/policy.json is out of step with harden/controls: run `{REFRESH}`",))
     result = evaluate(f"import {NIX}/lib/policy.nix {{ }}", environment, events)
@@ -84,7 +98,8 @@ def look_at_policy(catalogue: Catalogue, product: Product, environment: Mapping[
     lost = setting - set(result["controls"]["active"])
     failures = [*unexplained(left, right, differences), *(f"{one}: not in force on NixOS" for one in sorted(lost))]
     title = (
-        f"{len(left)} settings compared, {len(differences)} differences on purpose; {len(setting)} controls in force"
+        f"{len(left)} settings compared, {len(differences)} differences on purpose; "
+        f"{len(setting - without)} of {len(setting)} controls in force, the others are not applicable"
     )
     return Level("b", title, tuple(failures))
 
@@ -186,7 +201,8 @@ def stop(level: str, why: str, terminal: Terminal) -> None:
 def look(plan: Plan, nixpkgs: str, events: Events, environment: Mapping[str, str]) -> Iterator[Level]:
     """Levels a to c, c where there is a tree for it; none behind one that fails."""
     yield look_at_files(environment, events)
-    yield judged("b", lambda: look_at_policy(plan.catalogue, plan.product, environment, events))
+    without = not_applicable(plan.checks, plan.product, plan.tree)
+    yield judged("b", lambda: look_at_policy(plan.catalogue, plan.product, environment, events, without))
     if nixpkgs:
         yield judged("c", lambda: look_at_modules(Path(nixpkgs), environment, events))
 
@@ -200,13 +216,9 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
         for level in look(plan, nixpkgs, events, environment):
             if not show(level, terminal):
                 return int(ExitCode.FAIL)
+    lacks = MISSING if not nixpkgs else lacking(events)
     if not nixpkgs:
-        stop(
-            "c",
-            f"the modules in nixpkgs' module system: give a nixpkgs tree by `--nixpkgs PATH` or {NIXPKGS}",
-            terminal,
-        )
-    lacks = lacking(events)
+        stop("c", f"the modules in nixpkgs' module system: {MISSING}", terminal)
     if lacks:
         stop("d, e", f"the system's derivation and its build: {lacks}", terminal)
     elif not (show(look_at_derivation(nixpkgs, events), terminal) and show(look_at_build(events), terminal)):
