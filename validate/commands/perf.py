@@ -143,13 +143,14 @@ def _run(
     boots = bench.boot_all(interleaved(options.boots or BOOTS[clock], options.rounds or ROUNDS), keeper.add)
     keeper.update(boots=tuple(boots))  # in the order of the pairs
     measures, judgement = judged(bench, keeper)
+    keeper.update(measures=measures)
     if options.attribution:
         try:
             _attribute(bench, keeper, options, measures)
         except PipelineError as error:  # the verdict stands without it, and says what is missing
             events.emit("warning", f"no attribution: {error.what}")
             keeper.update(notes=(Note(text=f"No attribution: {one_line(error.what)}"),))
-    keeper.update(measures=measures, verdict=judgement.verdict, why=judgement.why, exit_code=int(judgement.code))
+    keeper.update(verdict=judgement.verdict, why=judgement.why, exit_code=int(judgement.code))
     record = _remember(keeper, options, target)
     render_folder(keeper.path)
     if options.run:

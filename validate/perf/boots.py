@@ -106,9 +106,8 @@ class Bench:
 
     def _without(self, layer: Live, asker: Asker, job: Job) -> list[Round]:
         """A round without one layer."""
-        child = asker.people["child"]
         seconds = 60 * self.scale
-        with without(layer, asker.session, self.plan.product, child, job.untuned, seconds):
+        with without(layer, asker.session, self.plan.product, job.untuned, seconds):
             return [asker.round(layer.parts or job.parts, without=layer.layer)]
 
     def boot_all(self, jobs: Sequence[Job], over: Callable[[PerfBoot], None] = lambda _: None) -> list[PerfBoot]:

@@ -75,7 +75,7 @@ class Live:
     parts: tuple[str, ...] = ()
     """Parts of a round that tell; empty: those of the other layers."""
     restart: bool = True
-    """Whether the services have to be started anew for it."""
+    """Whether it takes a start of the services: then a round has to begin with one, as whole rounds do."""
 
 
 LIVE = (
@@ -116,23 +116,21 @@ for key, value in ARGUMENT["sysctl"].items():
         file.write(value)
 for action, profile in ARGUMENT["profiles"]:
     run("apparmor_parser", action, profile)
-if ARGUMENT["units"]:
+if ARGUMENT["reload"]:
     run("systemctl", "daemon-reload")
-for unit in ARGUMENT["units"]:
-    run("systemctl", "restart", unit)
 RESULT = former
 """
 
 
 @contextmanager
 def without(
-    layer: Live, session: Session, product: Product, child: str, untuned: Mapping[str, str], seconds: float
+    layer: Live, session: Session, product: Product, untuned: Mapping[str, str], seconds: float
 ) -> Iterator[None]:
     """The machine without one layer while the block lasts. `untuned`: the tuned keys as the baseline has them.
 
-    Raises `InfrastructureError` where a step fails, in the machine's words.
+    Services take notice at their next start, with which every whole round begins. Raises `InfrastructureError` where a
+    step fails, in the machine's words.
     """
-    units = [unit.name.replace("@.", f"@{child}.") for unit in product.units.values()] if layer.restart else []
     paths = [f"{RUN}/{unit.name}.d/{DROPIN}" for unit in product.units.values()] if layer.directives else []
     profiles = [f"/etc/apparmor.d/{unit.apparmor}" for unit in product.units.values() if layer.unload_profiles]
     argument = {
@@ -140,7 +138,7 @@ def without(
         "remove": [],
         "profiles": [("--remove", profile) for profile in profiles],
         "sysctl": {**layer.sysctl, **(untuned if layer.tuning else {})},
-        "units": units,
+        "reload": bool(paths),
     }
     former = session.python(SCRIPT, argument, timeout=seconds)
     try:
@@ -151,6 +149,6 @@ def without(
             "remove": paths,
             "profiles": [("--replace", profile) for profile in profiles],
             "sysctl": {str(key): str(value) for key, value in dict(former).items()},
-            "units": units,
+            "reload": bool(paths),
         }
         session.python(SCRIPT, back, timeout=seconds)
