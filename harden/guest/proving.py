@@ -84,6 +84,8 @@ def _rules(manifest: Manifest, entry: Entry) -> Iterator[str]:
 
 
 def _server(manifest: Manifest, entry: Entry) -> Iterator[str]:
+    if not Path("/run/sshd").is_dir():  # it proves nothing before it has run once in this boot
+        return
     done = run("sshd", "-t", "-f", str(manifest.source(entry)), check=False)
     if done.returncode:
         yield done.stdout.strip()
@@ -125,7 +127,8 @@ def of_units(manifest: Manifest) -> Iterator[str]:
         wanted += [str(path) for path in sorted(folder.glob("*.service")) if str(path) not in wanted]
         path = f"SYSTEMD_UNIT_PATH={folder}:"
         done = run("env", path, "systemd-analyze", "verify", "--man=no", "--generators=no", *wanted, check=False)
-    told = {line.replace(f"{folder}/", "") for line in done.stdout.splitlines() if str(folder) in line}
+    ours = [str(folder / inside) for _entry, inside in entries]  # what the vendor's own files hold is not ours to judge
+    told = {line.replace(f"{folder}/", "") for line in done.stdout.splitlines() if any(one in line for one in ours)}
     yield from sorted(line for line in told if "is not executable" not in line)  # our own programs come later
 
 
