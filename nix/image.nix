@@ -7,6 +7,7 @@
 { config, lib, pkgs, modulesPath, ... }:
 let
   efi = pkgs.stdenv.hostPlatform.efiArch;
+  console = if efi == "aa64" then "ttyAMA0" else "ttyS0";
   kernels = lib.mapAttrs' (
     name: system: {
       name = "/EFI/Linux/dots-family-${name}.efi";
@@ -22,7 +23,7 @@ in
     loader.grub.enable = false;
     initrd.systemd.enable = true;
     initrd.availableKernelModules = [ "virtio_pci" "virtio_blk" "virtio_scsi" "virtio_net" "ext4" "vfat" ];
-    kernelParams = [ "console=ttyS0" "systemd.show_status=1" ];
+    kernelParams = [ "console=${console}" "systemd.show_status=1" ];
   };
   fileSystems = {
     "/" = { device = "/dev/disk/by-partlabel/root"; fsType = "ext4"; };

@@ -44,7 +44,7 @@ in
   systemd = {
     services = units config.systemd.services;
     targets = lib.mapAttrs (_: one: { inherit (one) wantedBy; }) config.systemd.targets;
-    timers = lib.mapAttrs (_: one: { inherit (one) wantedBy; }) config.systemd.timers;
+    timers = lib.mapAttrs (_: one: { inherit (one) wantedBy timerConfig; }) config.systemd.timers;
     packages = map toString config.systemd.packages;
     tmpfiles = { inherit (config.systemd.tmpfiles) rules; };
   };

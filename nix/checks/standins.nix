@@ -27,8 +27,8 @@ let
     systemd = {
       packages = list;
       targets = each { wantedBy = list; };
-      timers = each { wantedBy = list; };
-      services = each { serviceConfig = free; unitConfig = free; after = list; wantedBy = list; };
+      timers = each { wantedBy = list; timerConfig = free; description = anything ""; };
+      services = each { description = anything ""; serviceConfig = free; unitConfig = free; after = list; wantedBy = list; };
       tmpfiles.rules = list;
     };
     users = {

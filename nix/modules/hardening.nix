@@ -28,6 +28,7 @@ in
     ./kernel.nix
     ./mode.nix
     ./module.nix
+    ./monthly.nix
     ./sshd.nix
     ./sysctl.nix
     ./tuning.nix

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from harden.bundle import GUEST
 from harden.catalogue import load_catalogue
 from harden.parity import Difference, debian, found, load_differences, nixos, unexplained
 from harden.product import load_product
@@ -206,3 +207,12 @@ def test_a_file_that_does_not_parse_is_named(
     monkeypatch.setattr(nix, "NIX", tmp_path)
     failures = nix.look_at_files(environment, Events()).failures
     assert [line.partition(": error")[0] for line in failures] == ["nix/broken.nix: does not parse"]
+
+
+def test_the_monthly_audit_is_run_as_on_debian(environment: dict[str, str]) -> None:
+    call = f'import {nix.NIX}/lib/monthly.nix {{ program = "/usr/sbin/security-audit.sh"; }}'
+    told = evaluator.evaluate(call, environment, Events())
+    for kind, section in (("service", "[Service]"), ("timer", "[Timer]")):
+        text = (GUEST / "units" / f"dots-family-security-audit.{kind}").read_text()
+        lines = text.partition(section)[2].splitlines()
+        assert told[kind] == dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))

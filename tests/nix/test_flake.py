@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from harden.product import load_product
+from images.workload.package import PROGRAMS
 from results.base.errors import UsageError
 from results.base.events import Events
 from results.base.process import which
@@ -81,6 +83,18 @@ def test_an_image_is_what_the_pipeline_takes(outputs: Any) -> None:
 
 def test_the_boot_test_runs_our_audit(outputs: Any) -> None:
     assert "security-audit --json" in outputs["boot"]
+
+
+def test_the_package_is_built_from_the_sources_that_debians_is() -> None:
+    lines = re.findall(r'^ +build (\w+) "([^"]*)" (.*)$', (NIX / "package.nix").read_text(), re.MULTILINE)
+    built = {
+        f"dots-family-{name}": (
+            tuple(files.split()),
+            tuple(library.removeprefix("-l") for library in libraries.split()),
+        )
+        for name, libraries, files in lines
+    }
+    assert built == PROGRAMS
 
 
 def store(folder: Path, **more: Any) -> Path:

@@ -186,3 +186,12 @@ def test_an_option_removed_upstream_is_told_with_option_and_file(environment: di
     (tree / "nixos/modules/security/polkit.nix").unlink()
     with pytest.raises(UsageError, match=r"polkit\.nix: no such file: nixpkgs has moved it"):
         evaluated(environment, f"{{ {ON} }}", tree=tree)
+
+
+def test_the_monthly_audit_comes_where_it_is_asked_for(environment: dict[str, str]) -> None:
+    asked = evaluated(environment, f"{{ {ON} services.dots-family.hardening.audit.enable = true; }}")
+    assert asked["failed"] == []
+    assert asked["systemd"]["timers"]["dots-family-security-audit"]["timerConfig"]["OnCalendar"] == "monthly"
+    service = asked["systemd"]["services"]["dots-family-security-audit"]["serviceConfig"]
+    assert service["ExecStart"].endswith("/bin/security-audit --folder /var/log/dots-family-hardening")
+    assert "dots-family-security-audit" not in evaluated(environment, f"{{ {ON} }}")["systemd"]["timers"]
