@@ -26,7 +26,7 @@ PATHS = [
     "/etc/modprobe.d/dots-family.conf",
     "/etc/polkit-1/rules.d/50-dots-family.rules",
     "/etc/profile.d/dots-family.sh",
-    "/etc/security/limits.d/50-dots-family.conf",
+    "/etc/security/limits.d/10-coredump-debian.conf",
     "/etc/ssh/sshd_config.d/50-dots-family-hardening.conf",
     "/etc/sysctl.d/99-dots-family-tuning.conf",
     "/etc/sysctl.d/99-zz-dots-family-security.conf",
