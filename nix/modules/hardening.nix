@@ -28,6 +28,7 @@ in
     ./kernel.nix
     ./mode.nix
     ./module.nix
+    ./nft.nix
     ./sshd.nix
     ./sysctl.nix
     ./tuning.nix
@@ -99,6 +100,7 @@ in
         id = "${pkgs.coreutils}/bin/id";
         kill = "${pkgs.coreutils}/bin/kill";
         loginctl = "${pkgs.systemd}/bin/loginctl";
+        python3 = "${pkgs.python3}/bin/python3";
         systemctl = "${pkgs.systemd}/bin/systemctl";
       };
     };

@@ -233,7 +233,8 @@ def test_a_machine_without_apparmor_is_refused_unless_told(machine: Machine, mon
     told = "; ".join(before._lacking(full))
     assert "--without apparmor" in told
     assert "--without audit" in told
-    less = "; ".join(before._lacking(full.less(("apparmor", "audit"))))
+    assert "--without network" in told
+    less = "; ".join(before._lacking(full.less(("apparmor", "audit", "network"))))
     assert "--without" not in less
 
 
