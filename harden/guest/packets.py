@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import grp
 import re
-from pathlib import Path
 
 from harden.guest.manifest import Entry, Manifest
 from harden.guest.system import run
 
-_GROUP = re.compile(r"^g (\S+)", re.MULTILINE)
+GROUP = re.compile(r"^g (\S+)", re.MULTILINE)
 
 
 def _ours(manifest: Manifest) -> dict[str, Entry]:
@@ -35,7 +34,7 @@ def remove_rules(manifest: Manifest) -> None:
 def missing_groups(manifest: Manifest) -> list[str]:
     """Groups that the hardening will make."""
     there = {one.gr_name for one in grp.getgrall()}
-    return [name for name in _GROUP.findall(manifest.text("/etc/sysusers.d")) if name not in there]
+    return [name for name in GROUP.findall(manifest.text("/etc/sysusers.d")) if name not in there]
 
 
 def make_groups(manifest: Manifest) -> None:
@@ -50,10 +49,3 @@ def remove_groups(names: list[str]) -> None:
     for name in names:
         if name in there:
             run("groupdel", name, check=False)
-
-
-def wrong_rules(manifest: Manifest, entry: Entry) -> str:
-    """What nft says against the rules; empty when it takes them."""
-    source = Path(manifest.source(entry))
-    done = run("nft", "--check", "--file", str(source), check=False)
-    return f"{entry.path}: {done.stdout.strip()}" if done.returncode else ""
