@@ -156,7 +156,7 @@ def _nft(placed: Sequence[Placed[Any]], product: Product) -> Document | None:
     return {
         "rules": {"path": rules, "segments": segments(texts[rules], ids, "    }")},
         "script": {"path": script, "text": texts[script]},
-        "words": [f"{name}={source}" for name, source in sets(product).items()],
+        "words": [placeholders(f"{name}={source}", product) for name, source in sets(product).items()],
     }
 
 

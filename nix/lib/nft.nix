@@ -4,7 +4,7 @@ let
   inherit (policy) nft;
   unit = "${policy.product.name}-egress";
   etc = path: builtins.substring 5 (builtins.stringLength path) path;
-  words = builtins.concatStringsSep " " ([ nft.script.path nft.rules.path ] ++ nft.words);
+  words = builtins.concatStringsSep " " ([ nft.script.path nft.rules.path ] ++ map text.filled nft.words);
 in
 {
   environment.etc = {

@@ -126,6 +126,6 @@ def test_a_file_of_which_nothing_is_known_on_nixos_is_told(plan: Plan) -> None:
 def test_the_product_lies_in_the_store(plan: Plan) -> None:
     product = nixos_product(plan.product, STORE)
     assert product.binaries == STORE.binaries
-    assert product.groups == GROUPS
+    assert product.groups == {**plan.product.groups, **GROUPS}
     assert "/nix/store/2b-tools/bin/kill" in product.units["daemon"].helpers
     assert Relocation(plan.product, Store(binaries={})).text("/usr/bin/kill") == "/usr/bin/kill"
