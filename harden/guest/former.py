@@ -18,7 +18,7 @@ from typing import Any
 
 from harden.guest.activate import audit_is_locked, set_timers, settle
 from harden.guest.manifest import HOME, LOADER_ENTRIES, STATE, Manifest, kept
-from harden.guest.packets import missing_groups, remove_groups, remove_rules
+from harden.guest.packets import load_rules, missing_groups, remove_groups, remove_rules
 from harden.guest.system import BrokenError, proc_sys, run, say, unfinished, write
 
 COMPLETE = STATE / "complete"
@@ -247,6 +247,7 @@ def restore(instances: list[str], *, reverting: bool = False) -> None:
     _restore_settings(former["sysctl"])
     settle(manifest, instances, check=False)
     if again:
+        load_rules(manifest, check=False)
         set_timers(on=True)
         finished()
     else:

@@ -16,11 +16,11 @@ def _ours(manifest: Manifest) -> dict[str, Entry]:
     return {entry.path.suffix: entry for entry in manifest.hardening if re.search(r"\begress\.\w+$", str(entry.path))}
 
 
-def load_rules(manifest: Manifest) -> None:
-    """Start what loads the rules, now and whenever accounts change. Raises `BrokenError`."""
+def load_rules(manifest: Manifest, *, check: bool = True) -> None:
+    """Start what loads the rules, now and whenever accounts change. With `check`, raises `BrokenError`."""
     units = [entry.path.name for suffix, entry in _ours(manifest).items() if suffix in (".path", ".service")]
     if units:
-        run("systemctl", "start", *units)
+        run("systemctl", "start", *units, check=check)
 
 
 def remove_rules(manifest: Manifest) -> None:
