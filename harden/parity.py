@@ -112,7 +112,7 @@ def _file(file: TreeFile) -> Settings:  # noqa: PLR0911 - one line for each kind
         return _profile(path.rpartition("/")[2], text)
     if "/audit/" in path:
         return {"audit/lock" if line == "-e 2" else f"audit/{line}": "set" for line in _lines(text)}
-    if ".service.d/" in path:
+    if re.search(r"\.(service|slice|target)\.d/", path) and "sysinit" not in path:
         return _drop_in(path, text)
     if "/sysctl.d/" in path:
         return _pairs("tuning" if path.endswith("-tuning.conf") else "sysctl", text, "=")
@@ -127,6 +127,7 @@ def _file(file: TreeFile) -> Settings:  # noqa: PLR0911 - one line for each kind
     if "/logrotate.d/" in path:
         return _rotation(text)
     kinds = {"/polkit-1/": "polkit", "/dbus-1/system.d/": "bus", "/dbus-1/system-services/": "activation"}
+    kinds["/dbus-1/session.d/"] = "session"
     found = [name for part, name in kinds.items() if part in path]
     return {f"text/{found[0] if found else path}": text.strip()}
 
@@ -169,6 +170,7 @@ def _nixos_files(layers: Mapping[str, Any], texts: Mapping[str, str]) -> Iterato
     yield "text/polkit", layers["file"]["security"]["polkit"]["extraConfig"].strip()
     yield "text/bus", texts["bus"].strip()
     yield "text/activation", texts["activation"].strip()
+    yield "text/session", texts["session"].strip()
     for rotation in layers["file"]["services"]["logrotate"]["settings"].values():
         for name, value in rotation.items():
             if name == "files":
@@ -196,6 +198,7 @@ def nixos(result: Mapping[str, Any]) -> Settings:
     }
     for file in layers["journal"]["environment"]["etc"].values():
         made |= _pairs("journal", file["text"], "=")
+    made |= {f"text//etc/{path}": one["text"].strip() for path, one in layers["nft"]["environment"]["etc"].items()}
     return made | dict(_nixos_files(layers, result["texts"]))
 
 

@@ -18,6 +18,7 @@ from harden.catalogue import Catalogue
 from harden.layers import LAYERS
 from harden.layers.apparmor import binary_of, profile_name
 from harden.layers.base import Placed
+from harden.layers.nft import sets
 from harden.layers.sysctl import SysctlSet
 from harden.layers.unit import UnitSet, lines_of, resets
 from harden.product import Product
@@ -145,6 +146,20 @@ def _files(placed: Sequence[Placed[Any]], product: Product) -> list[Document]:
     ]
 
 
+def _nft(placed: Sequence[Placed[Any]], product: Product) -> Document | None:
+    """The packet filter: its rules cut by control, the script that loads them, and the script's words."""
+    ids = frozenset(one.id for one in placed)
+    texts = {path: text for path, text, _mode in _content("nft", placed, product) if "/systemd/" not in path}
+    if not texts:
+        return None
+    rules, script = (next(path for path in texts if path.endswith(end)) for end in (".nft", ".py"))
+    return {
+        "rules": {"path": rules, "segments": segments(texts[rules], ids, "    }")},
+        "script": {"path": script, "text": texts[script]},
+        "words": [placeholders(f"{name}={source}", product) for name, source in sets(product).items()],
+    }
+
+
 def _settings(placed: Sequence[Placed[Any]], product: Product) -> list[Document]:
     return [
         {
@@ -163,6 +178,7 @@ def _product(product: Product) -> Document:
         "accounts": [{"group": one.group, "home": one.home, "user": one.user} for one in accounts],
         "binaries": dict(product.binaries),
         "bus_name": product.bus.name,
+        "bus_session": product.bus.session,
         "groups": dict(product.groups),
         "name": product.name,
         "title": product.title,
@@ -193,6 +209,7 @@ def policy(catalogue: Catalogue, product: Product) -> Document:
         "journal": _settings(placed["journal"], product),
         "kernel": [{"control": one.id, "parameter": one.set.parameter} for one in placed["kernel"]],
         "modes": _modes(placed["mode"], product),
+        "nft": _nft(placed["nft"], product),
         "modules": [{"control": one.id, "module": module} for one in placed["module"] for module in one.set.blocked],
         "product": _product(product),
         "sshd": _settings(placed["sshd"], product),

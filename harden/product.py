@@ -69,6 +69,8 @@ class Bus(Strict):
     path: str
     interface: str
     owner: str
+    session: str
+    """The monitor's name on the session bus."""
     methods: dict[str, dict[str, Method]]
     """Group of methods to member name to signature."""
     roles: dict[str, tuple[str, ...]]

@@ -11,7 +11,7 @@ from validate.machine.session import Session
 PARENT, CHILD, OUTSIDER = "pat", "kim", "uma"
 
 SCRIPT = """
-import grp, os, pwd, subprocess
+import grp, os, pwd, subprocess, time
 
 def run(*argv):
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
@@ -31,6 +31,13 @@ for user, group in ARGUMENT["people"]:
         accounts += run("useradd", "-m", "-s", shell, *(["-G", group] if group else []), user)
     elif group and user not in groups[group]:
         accounts += run("usermod", "-a", "-G", group, user)
+# Where a packet filter follows the accounts, the child is a child only when it holds the new one.
+for _ in range(100 if not accounts and os.path.exists(ARGUMENT["follows"]) else 0):
+    rules = ("nft", "--stateless", "list", "ruleset")
+    listed = subprocess.run(rules, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if str(pwd.getpwnam(ARGUMENT["child"]).pw_uid).encode() in listed.stdout.replace(b",", b" ").split():
+        break
+    time.sleep(0.3)
 monitor = [] if accounts else [line for unit in ARGUMENT["units"] for line in run("systemctl", *enable, unit)]
 RESULT = {"accounts": accounts, "monitor": monitor}
 """
@@ -59,7 +66,9 @@ def make_family(session: Session, product: Product) -> Family:
     """
     people = [(PARENT, product.groups["parents"]), (CHILD, product.groups["children"]), (OUTSIDER, "")]
     units = [unit.name.replace("@.", f"@{CHILD}.") for unit in product.units.values() if unit.template]
-    answer = session.python(SCRIPT, {"people": people, "units": units}, timeout=300)
+    follows = f"/etc/systemd/system/{product.name}-egress.path"
+    asked = {"people": people, "units": units, "child": CHILD, "follows": follows}
+    answer = session.python(SCRIPT, asked, timeout=300)
     if answer["accounts"]:
         raise InfrastructureError(
             "the family's accounts could not be made in the machine",

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from harden.guest.manifest import LOADER_ENTRIES, Manifest, with_parameters
+from harden.guest.packets import load_rules, make_groups
 from harden.guest.system import BrokenError, run, say, write
 
 HEALTHY_WITHIN = 60.0
@@ -115,9 +116,11 @@ def activate(manifest: Manifest, instances: list[str]) -> None:
     for entry in manifest.under("/etc/apparmor.d"):
         run("apparmor_parser", "--replace", str(entry.path))
     run("systemctl", "stop", *instances, *manifest.units)
+    make_groups(manifest)
     # While the daemon is down, files that it made as root get the owner that it has from now on.
     run("systemd-tmpfiles", "--create", *(str(entry.path) for entry in manifest.under("/etc/tmpfiles.d")))
     settle(manifest, instances)
+    load_rules(manifest)
     _healthy(manifest, instances)
     # Last, for some of these settings, and then the audit rules, are locked until the next boot.
     for entry in manifest.under("/etc/sysctl.d"):

@@ -23,6 +23,7 @@ TOOLS = (
     ("apparmor_parser", "apparmor", "apparmor"),
     ("augenrules", "auditd", "audit"),
     ("auditctl", "auditd", "audit"),
+    ("nft", "nftables", "network"),
 )
 """Program, the package that has it, and the part of the hardening that needs it."""
 

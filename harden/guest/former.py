@@ -18,6 +18,7 @@ from typing import Any
 
 from harden.guest.activate import audit_is_locked, set_timers, settle
 from harden.guest.manifest import HOME, LOADER_ENTRIES, STATE, Manifest, kept
+from harden.guest.packets import load_rules, missing_groups, remove_groups, remove_rules
 from harden.guest.system import BrokenError, proc_sys, run, say, unfinished, write
 
 COMPLETE = STATE / "complete"
@@ -116,6 +117,7 @@ def _keep(folder: Path, manifest: Manifest, also: list[Path]) -> None:
             copy.write_bytes(path.read_bytes())
     former = {
         "files": files,
+        "groups": missing_groups(manifest),
         "folders": [str(path) for path in _folders_to_come(manifest)],
         "owners": {str(path): _owner(path) for path in _owned_paths(manifest)},
         "sysctl": {name: proc_sys(name).read_text(encoding="ascii").strip() for name in manifest.sysctl_names()},
@@ -239,9 +241,11 @@ def restore(instances: list[str], *, reverting: bool = False) -> None:
     for entry in manifest.under("/etc/apparmor.d"):
         if entry.path.exists():
             run("apparmor_parser", "--remove", str(entry.path), check=False)
+    remove_rules(manifest)
     if not again:
         _tidy()
     _restore_files(folder, former["files"], former.get("folders", []))
+    remove_groups(former.get("groups", []))
     _reload(manifest)
     for name, owner in former["owners"].items():
         if os.path.lexists(name) and not Path(name).is_symlink():
@@ -250,6 +254,7 @@ def restore(instances: list[str], *, reverting: bool = False) -> None:
     _restore_settings(former["sysctl"])
     settle(manifest, instances, check=False)
     if again:
+        load_rules(manifest, check=False)
         set_timers(on=True)
         finished()
     else:

@@ -6,7 +6,7 @@ harden-production-security.sh status                what is in place; exit statu
 harden-production-security.sh revert                the former state again
 harden-production-security.sh complain | enforce    the AppArmor profiles only tell, or deny again, until the next boot
 
---without apparmor|audit   leave a part out, on a machine that has not got it; without this word it is refused
+--without apparmor|audit|network   leave a part out, on a machine that has not got it; without this word it is refused
 
 Interrupted at any step, it puts the former state back; killed outright, the next apply or revert does so first.
 Exit status: 0 done; 1 failed, and the former state is restored; 2 wrong words, or something is missing that it

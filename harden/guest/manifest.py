@@ -25,7 +25,12 @@ BASELINE = HOME / "baseline.json"
 LOADER_ENTRIES = Path("/boot/efi/loader/entries")
 
 
-PARTS = {"apparmor": "/etc/apparmor.d", "audit": "/etc/audit"}
+PARTS = {
+    "apparmor": r"/etc/apparmor\.d/.*",
+    "audit": r"/etc/audit/.*",
+    "network": r"/etc/[^/]+-hardening/egress\..*"
+    r"|/etc/systemd/system/([^/]+-egress\.|multi-user\.target\.d/|nftables\.service\.d/).*",
+}
 """What a machine can do without, and where its files lie."""
 
 
@@ -75,8 +80,7 @@ class Manifest:
 
     def less(self, parts: tuple[str, ...]) -> Manifest:
         """The same without these parts."""
-        folders = [PARTS[part] for part in parts]
-        left = (one for one in self.files if not any(one.path.is_relative_to(folder) for folder in folders))
+        left = (one for one in self.files if not any(re.fullmatch(PARTS[part], str(one.path)) for part in parts))
         return replace(self, files=tuple(left), without=parts)
 
     @property

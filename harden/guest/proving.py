@@ -13,6 +13,7 @@ from pathlib import Path
 from pwd import getpwnam
 
 from harden.guest.manifest import Entry, Manifest
+from harden.guest.packets import missing_groups
 from harden.guest.system import run
 
 BUS_ELEMENTS = {"busconfig": "", "policy": "context user group", "allow": "", "deny": ""}
@@ -46,6 +47,7 @@ def _policy(manifest: Manifest, entry: Entry) -> Iterator[str]:
     except ET.ParseError as error:
         yield str(error)
         return
+    to_come = missing_groups(manifest)
     if root.tag != "busconfig":
         yield f"<{root.tag}> is no bus policy"
     for one in root.iter():
@@ -59,7 +61,7 @@ def _policy(manifest: Manifest, entry: Entry) -> Iterator[str]:
         yield from (f"the bus knows no {name} in <{one.tag}>" for name in unknown)
         for kind, lookup in (("user", getpwnam), ("group", getgrnam)):
             name = one.attrib.get(kind, "*")
-            if name != "*" and not _known(lookup, name):
+            if name not in ("*", *to_come) and not _known(lookup, name):
                 yield f"there is no {kind} {name} here"
 
 
@@ -91,11 +93,20 @@ def _server(manifest: Manifest, entry: Entry) -> Iterator[str]:
         yield done.stdout.strip()
 
 
+def _packets(manifest: Manifest, entry: Entry) -> Iterator[str]:
+    """The packet filter's rules, as the kernel would take them; its sets are filled later."""
+    if entry.path.suffix == ".nft":
+        done = run("nft", "--check", "--file", str(manifest.source(entry)), check=False)
+        if done.returncode:
+            yield done.stdout.strip()
+
+
 PROVERS: tuple[tuple[str, str, Callable[[Manifest, Entry], Iterator[str]]], ...] = (
     ("/etc/apparmor.d", "apparmor_parser", _profile),
     ("/etc/audit", "", _rules),
     ("/usr/share/dbus-1/system.d", "", _policy),
     ("/etc/ssh/sshd_config.d", "sshd", _server),
+    ("/etc", "nft", _packets),
 )
 """Folder, the program that is needed to prove what lies in it, and the proof: what is wrong."""
 

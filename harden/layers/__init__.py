@@ -11,6 +11,7 @@ from harden.layers.bus import BusLayer
 from harden.layers.kernel import KernelLayer
 from harden.layers.looking import AccountLayer, IntegrityLayer, StateLayer
 from harden.layers.mode import ModeLayer
+from harden.layers.nft import NftLayer
 from harden.layers.plain import FileLayer, JournalLayer, ModuleLayer, SshdLayer
 from harden.layers.sysctl import SysctlLayer, TuningLayer
 from harden.layers.unit import UnitLayer
@@ -27,6 +28,7 @@ LAYERS: dict[str, Layer[Any]] = {
         KernelLayer(),
         ModuleLayer(),
         ModeLayer(),
+        NftLayer(),
         SshdLayer(),
         JournalLayer(),
         FileLayer(),

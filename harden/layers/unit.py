@@ -28,8 +28,8 @@ from results.base.strict import Strict
 
 Value = bool | int | str | list[str | int]
 
-ANYWHERE = ("0.0.0.0/0", "::/0")
-"""What systemd makes of the word `any`."""
+WORDS = {"any": ("0.0.0.0/0", "::/0"), "multicast": ("224.0.0.0/4", "ff00::/8")}
+"""What systemd makes of the words that it has for addresses."""
 
 
 class UnitSet(Strict):
@@ -136,7 +136,7 @@ class UnitLayer(Layer[UnitSet]):
 
 
 def _ip(value: Value) -> list[str]:
-    return [address for word in words_of(value) for address in (ANYWHERE if word == "any" else (word,))]
+    return [address for word in words_of(value) for address in WORDS.get(word, (word,))]
 
 
 def _property(unit: Unit, name: str, value: Value) -> Iterator[Expectation]:
@@ -188,5 +188,7 @@ def _process(unit: Unit, name: str, value: Value) -> Iterator[Expectation]:
         yield expect(*process, "no_new_privs", op="equals", expected="1")
     elif name == "SystemCallFilter":
         yield expect(*process, "seccomp", op="equals", expected="2")
+    elif name == "SupplementaryGroups":
+        yield expect(*process, "groups", op="contains", expected=sorted(words_of(value)))
     elif name == "AppArmorProfile":
         yield expect(*process, "apparmor", op="equals", expected=f"{written(value)} (enforce)")

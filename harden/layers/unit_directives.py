@@ -50,7 +50,7 @@ WORDS = (
 )
 NUMBERS = ("TasksMax", "LimitNOFILE", "LimitNPROC", "LimitCORE", "OOMScoreAdjust", "MemorySwapMax", "StartLimitBurst")
 SIZES = ("MemoryMax", "MemoryHigh", "LimitMEMLOCK", "LimitFSIZE")
-LISTS = ("ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths")
+LISTS = ("ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "SupplementaryGroups")
 
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(FLAGS, "flag"),

@@ -28,7 +28,8 @@ let
       packages = list;
       targets = each { wantedBy = list; };
       timers = each { wantedBy = list; timerConfig = free; description = anything ""; };
-      services = each { description = anything ""; serviceConfig = free; unitConfig = free; after = list; wantedBy = list; };
+      paths = each { description = anything ""; wantedBy = list; pathConfig = free; };
+      services = each { serviceConfig = free; unitConfig = free; description = anything ""; path = list; before = list; after = list; wantedBy = list; };
       tmpfiles.rules = list;
     };
     users = {

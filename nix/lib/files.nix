@@ -72,5 +72,6 @@ in
       map (whole: { inherit (policy.product) name; value = rotation whole; }) (texts "/etc/logrotate[.]d/")
     );
   };
+  session = builtins.concatStringsSep "" (texts "/etc/dbus-1/session[.]d/");
   activation = builtins.concatStringsSep "" (texts "/usr/share/dbus-1/system-services/");
 }

@@ -9,6 +9,7 @@
   "kernel"
   "mode"
   "module"
+  "nft"
   "sshd"
   "sysctl"
   "tuning"

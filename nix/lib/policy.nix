@@ -63,6 +63,7 @@ assert checked;
       word: !(builtins.elem word places.parametersWithoutEffect)
     ) (map (one: one.parameter) (active policy.kernel));
     module.boot.extraModprobeConfig = builtins.concatStringsSep "" (map (line: line + "\n") modprobe);
+    nft = only "nft" (import ./nft.nix context);
     mode.systemd.tmpfiles.rules = builtins.filter (
       rule: !(builtins.any (path: text.mentions path rule) places.modesOfOthers)
     ) (map (one: one.rule) (active policy.modes));
@@ -75,7 +76,7 @@ assert checked;
   };
   texts = {
     bus = if on "bus" then text.joined (active policy.bus.segments) else null;
-    activation = (import ./files.nix context).activation;
+    inherit (import ./files.nix context) activation session;
   };
   places = {
     inherit binaries tools;

@@ -6,6 +6,7 @@ let
     id = "/usr/bin/id";
     kill = "/usr/bin/kill";
     loginctl = "/usr/bin/loginctl";
+    python3 = "/usr/bin/python3";
     systemctl = "/usr/bin/systemctl";
   };
   paths = debianTools // tools // policy.product.binaries // binaries;

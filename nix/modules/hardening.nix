@@ -29,6 +29,7 @@ in
     ./mode.nix
     ./module.nix
     ./monthly.nix
+    ./nft.nix
     ./sshd.nix
     ./sysctl.nix
     ./tuning.nix
@@ -100,6 +101,7 @@ in
         id = "${pkgs.coreutils}/bin/id";
         kill = "${pkgs.coreutils}/bin/kill";
         loginctl = "${pkgs.systemd}/bin/loginctl";
+        python3 = "${pkgs.python3}/bin/python3";
         systemctl = "${pkgs.systemd}/bin/systemctl";
       };
     };

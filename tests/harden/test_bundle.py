@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harden.bundle import SCRIPT, bundle
+from harden.bundle import SCRIPT, bundle, manifest
 from harden.guest.manifest import parse, with_parameters
 from harden.guest.system import RefusedError
 from harden.product import Product
@@ -84,3 +84,18 @@ def test_parameters_come_behind_and_once() -> None:
 
 def test_a_contrary_parameter_is_replaced() -> None:
     assert with_parameters("options audit=0 rw\n", ("audit=1",)) == "options rw audit=1\n"
+
+
+def test_leaving_the_packet_filter_out_leaves_its_files_out(tree: Tree, product: Product) -> None:
+    whole = parse(manifest(tree, product), Path("/nowhere"))
+    gone = {str(one.path) for one in whole.files} - {str(one.path) for one in whole.less(("network",)).files}
+    assert {path.rpartition("/")[2] for path in gone if "egress" in path} == {
+        "egress.nft",
+        "egress.py",
+        "dots-family-egress.path",
+        "dots-family-egress.service",
+    }
+    assert {path.split("/")[4] for path in gone if "egress" not in path} == {
+        "multi-user.target.d",
+        "nftables.service.d",
+    }

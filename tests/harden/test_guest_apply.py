@@ -284,10 +284,11 @@ def test_a_product_that_does_not_come_up_brings_the_former_state(
 def test_a_machine_without_apparmor_is_refused_unless_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _program: None)
     full = manifests.load(machine.here)
-    lacking = "; ".join(before._lacking(full))
-    assert "--without apparmor" in lacking
-    assert "--without audit" in lacking
-    less = "; ".join(before._lacking(full.less(("apparmor", "audit"))))
+    told = "; ".join(before._lacking(full))
+    assert "--without apparmor" in told
+    assert "--without audit" in told
+    assert "--without network" in told
+    less = "; ".join(before._lacking(full.less(("apparmor", "audit", "network"))))
     assert "--without" not in less
 
 

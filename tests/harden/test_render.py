@@ -19,6 +19,9 @@ PATHS = [
     "/etc/apparmor.d/dots-family.monitor",
     "/etc/apt/apt.conf.d/52dots-family-updates",
     "/etc/audit/rules.d/50-dots-family.rules",
+    "/etc/dbus-1/session.d/org.dots.FamilyMonitor.conf",
+    "/etc/dots-family-hardening/egress.nft",
+    "/etc/dots-family-hardening/egress.py",
     "/etc/issue",
     "/etc/issue.net",
     "/etc/login.defs",
@@ -33,14 +36,22 @@ PATHS = [
     "/etc/systemd/coredump.conf.d/50-dots-family.conf",
     "/etc/systemd/journald.conf.d/50-dots-family.conf",
     "/etc/systemd/system/dots-family-daemon.service.d/50-dots-family-hardening.conf",
+    "/etc/systemd/system/dots-family-egress.path",
+    "/etc/systemd/system/dots-family-egress.service",
     "/etc/systemd/system/dots-family-filter.service.d/50-dots-family-hardening.conf",
     "/etc/systemd/system/dots-family-monitor@.service.d/50-dots-family-hardening.conf",
     "/etc/systemd/system/dots-family-mounts.service",
+    "/etc/systemd/system/multi-user.target.d/50-dots-family-hardening.conf",
+    "/etc/systemd/system/nftables.service.d/50-dots-family-hardening.conf",
     "/etc/systemd/system/sysinit.target.d/50-dots-family-mounts.conf",
+    "/etc/systemd/system/systemd-sysusers.service.d/50-dots-family-hardening.conf",
+    "/etc/systemd/system/user-.slice.d/50-dots-family-hardening.conf",
+    "/etc/sysusers.d/dots-family-hardening.conf",
     "/etc/tmpfiles.d/dots-family-hardening.conf",
     "/usr/share/dbus-1/system-services/org.dots.FamilyDaemon.service",
     "/usr/share/dbus-1/system.d/org.dots.FamilyDaemon.conf",
 ]
+RULES = "/etc/audit/rules.d/50-dots-family.rules"
 DAEMON = "/etc/systemd/system/dots-family-daemon.service.d/50-dots-family-hardening.conf"
 POLICY = "/usr/share/dbus-1/system.d/org.dots.FamilyDaemon.conf"
 
@@ -114,7 +125,7 @@ def test_the_bus_policy_is_the_declared_matrix(tree: Tree, product: Product) -> 
 
 
 def test_rules_are_locked_last(tree: Tree) -> None:
-    assert text(tree, "/etc/audit/rules.d/50-dots-family.rules").rstrip().endswith("-e 2")
+    assert text(tree, RULES).rstrip().endswith("-e 2")
 
 
 def test_no_capability_but_the_declared_ones(tree: Tree) -> None:
@@ -125,7 +136,7 @@ def test_no_capability_but_the_declared_ones(tree: Tree) -> None:
 
 
 def test_another_product_is_another_file_not_other_code(catalogue: Catalogue, product: Product) -> None:
-    groups = {"parents": "dots-family-parents", "children": "dots-family-children"}
+    groups = {"parents": "dots-family-parents", "children": "dots-family-children", "monitors": "dots-monitors"}
     policy = text(render(catalogue, product.model_copy(update={"groups": groups})), POLICY)
     assert "dots-family-parents" in policy
     assert '"dots-parents"' not in policy

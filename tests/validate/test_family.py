@@ -35,6 +35,8 @@ def test_one_round_trip() -> None:
     assert argument == {
         "people": [("pat", "dots-parents"), ("kim", "dots-children"), ("uma", "")],
         "units": ["dots-family-monitor@kim.service"],
+        "child": "kim",
+        "follows": "/etc/systemd/system/dots-family-egress.path",
     }
     assert family.people == {"parent": "pat", "child": "kim", "outsider": "uma"}
 

@@ -222,11 +222,17 @@ class ListenerFacts(Open):
 
 
 class NetworkFacts(Open):
-    """Listening sockets, those not on loopback as `tcp/22`, and nftables' rules (null: not installed)."""
+    """Listening sockets, those not on loopback as `tcp/22`, and nftables' rules (null: not installed).
+
+    `chains` and `sets` are the same rules by table and name; `unfiltered` are accounts that the product's sets lack.
+    """
 
     listeners: list[ListenerFacts]
     exposed: list[str]
     nft: str | None
+    chains: dict[str, list[str]] = Field(default_factory=dict)
+    sets: dict[str, list[str]] = Field(default_factory=dict)
+    unfiltered: list[str] = Field(default_factory=list)
 
 
 class KernelFacts(Open):

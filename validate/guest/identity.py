@@ -39,10 +39,13 @@ class Ended(NamedTuple):
     """What killed the child before it had a result."""
 
 
-def become(user: str) -> None:
-    """Turn this process into `user` for good: groups, gid, uid. None of it can be undone."""
+def become(user: str, group: str = "") -> None:
+    """Turn this process into `user` for good: groups, gid, uid. None of it can be undone.
+
+    `group`: one more that the process gets, where it exists, as systemd gives units supplementary groups.
+    """
     entry = pwd.getpwnam(user)
-    groups = [one.gr_gid for one in grp.getgrall() if user in one.gr_mem]
+    groups = [one.gr_gid for one in grp.getgrall() if user in one.gr_mem or one.gr_name == group]
     os.setgroups([entry.pw_gid, *groups])
     os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
     os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
@@ -62,14 +65,23 @@ def restrict(limits: Limits) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def run_as(user: str | None, function: Callable[..., Any], *arguments: Any, limits: Limits = Limits()) -> Ended:  # noqa: B008 - immutable
-    """Call `function(*arguments)` in a child as `user` (None: as we are) and give back its JSON-able result."""
+def run_as(
+    user: str | None,
+    function: Callable[..., Any],
+    *arguments: Any,
+    limits: Limits = Limits(),  # noqa: B008 - immutable
+    group: str = "",
+) -> Ended:
+    """Call `function(*arguments)` in a child as `user` (None: as we are) and give back its JSON-able result.
+
+    `group` is one more group that the child gets, where it exists.
+    """
     read, write = os.pipe()
     started = time.monotonic()
     pid = os.fork()
     if pid == 0:
         os.close(read)
-        _child(write, user, function, arguments, limits)
+        _child(write, (user, group), function, arguments, limits)
     os.close(write)
     try:
         raw = _read(read, started + limits.seconds)
@@ -86,14 +98,19 @@ def run_as(user: str | None, function: Callable[..., Any], *arguments: Any, limi
 
 
 def _child(
-    write: int, user: str | None, function: Callable[..., Any], arguments: tuple[Any, ...], limits: Limits
+    write: int,
+    identity: tuple[str | None, str],
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    limits: Limits,
 ) -> None:
     try:
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         restrict(limits)
+        user, group = identity
         if user is not None:
-            become(user)
+            become(user, group)
         answer = {"value": function(*arguments)}
     except BaseException as error:  # noqa: BLE001 - whatever it was is the result
         answer = {"error": f"{type(error).__name__}: {error}"}

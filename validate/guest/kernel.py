@@ -22,6 +22,8 @@ _X86 = {
     "userfaultfd": 323,
     "perf_event_open": 298,
     "process_vm_writev": 311,
+    "capget": 125,
+    "capset": 126,
     "syslog": 103,
     "sethostname": 170,
     "kexec_load": 246,
@@ -37,6 +39,8 @@ _GENERIC = {
     "userfaultfd": 282,
     "perf_event_open": 241,
     "process_vm_writev": 271,
+    "capget": 90,
+    "capset": 91,
     "syslog": 116,
     "sethostname": 161,
     "kexec_load": 104,
@@ -63,6 +67,28 @@ def create_map() -> str:
     attributes = struct.pack("<IIII", 2, 4, 4, 1).ljust(128, b"\0")
     os.close(call("bpf", BPF_MAP_CREATE, ctypes.c_char_p(attributes), len(attributes)))
     return "an eBPF map"
+
+
+def foreign_program(most: int = 400) -> str:
+    """Open an eBPF program that is not ours, by its number (BPF_PROG_GET_FD_BY_ID). Raises `OSError`."""
+    for number in range(1, most):
+        attributes = struct.pack("<III", number, 0, 0).ljust(128, b"\0")
+        try:
+            os.close(call("bpf", 13, ctypes.c_char_p(attributes), len(attributes)))
+        except OSError as error:
+            if error.errno != 2:  # ENOENT: nobody's number
+                raise
+            continue
+        return f"program {number}"
+    raise OSError(2, "there is no program to take")
+
+
+def same_capabilities() -> str:
+    """Set our own capabilities to what they are."""
+    head, data = ctypes.create_string_buffer(struct.pack("<II", 0x20080522, 0)), ctypes.create_string_buffer(24)
+    call("capget", head, data)
+    call("capset", head, data)
+    return "the same capabilities"
 
 
 def count_cycles() -> str:

@@ -29,6 +29,8 @@ class World(NamedTuple):
     """Factor on every time limit: emulation is slower than silicon."""
     host: str = ""
     """This machine's own address that is not loopback; empty when it has none."""
+    outside: int = 0
+    """Process id of the host outside (`validate.guest.outside`); 0 when there is none."""
 
     @property
     def address(self) -> Address:
@@ -52,9 +54,10 @@ class World(NamedTuple):
         return answer[0] if answer else None
 
     def as_(self, role: str | None, function: Callable[..., Any], *arguments: Any, seconds: float = 10) -> Ended:
-        """Run a function as parent, child or outsider (None: as we are)."""
-        user = self.people.get(role or "", role)
-        return run_as(user, function, *arguments, limits=Limits(seconds=self.patience(seconds)))
+        """Run a function as parent, child or outsider (None: as we are), or as a process of the child's monitor."""
+        user = self.people.get("child" if role == "monitor" else role or "", role)
+        group = str(self.product["groups"].get("monitors", "")) if role == "monitor" else ""
+        return run_as(user, function, *arguments, limits=Limits(seconds=self.patience(seconds)), group=group)
 
     def result(self, role: str | None, function: Callable[..., Any], *arguments: Any, seconds: float = 30) -> Any:
         """Like `as_`, but only what the function gave. Raises `RuntimeError` where it gave nothing."""

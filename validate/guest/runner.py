@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import groupby
 from typing import Any
 
-from validate.guest import sandbox, web
+from validate.guest import outside, sandbox, web
 from validate.guest.probing import REGISTRY, World, run_one
 
 
@@ -15,6 +15,13 @@ def run(world: World, names: Sequence[str], prelude: str, modules: Sequence[str]
     """One plain record a probe, in the order of `names`; neighbours with sandboxes run side by side."""
     with suppress(OSError):
         world = world._replace(host=web.own_address())
+    with ExitStack() as stack:
+        with suppress(OSError):  # without it, attempts that need it say that they could not be made
+            world = world._replace(outside=stack.enter_context(outside.network()))
+        return _run(world, names, prelude, modules)
+
+
+def _run(world: World, names: Sequence[str], prelude: str, modules: Sequence[str]) -> list[dict[str, Any]]:
     answers: list[dict[str, Any]] = []
     for confined, group in groupby(names, key=lambda name: bool(REGISTRY[name].sandbox)):
         if not confined:

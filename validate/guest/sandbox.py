@@ -31,7 +31,8 @@ CURRENT = "/proc/self/attr/apparmor/current"
 INTERPRETER = "/usr/bin/python3"
 LAST_DROPIN = "zzzz-probe.conf"
 
-# What makes the unit a service of its own, and nothing of what confines it. The empty assignments take back lists.
+# What makes the unit a service of its own, and nothing of what confines it. The empty assignments take back lists. An
+# attempt that is killed for its memory must not end the others with it.
 OVERRIDE = """[Unit]
 OnFailure=
 [Service]
@@ -54,6 +55,7 @@ StandardInputData={source}
 StandardOutput=truncate:{answer}
 StandardError=truncate:{answer}.error
 RuntimeDirectoryPreserve=yes
+OOMPolicy=continue
 AppArmorProfile=
 {more}
 """

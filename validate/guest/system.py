@@ -6,8 +6,8 @@ import os
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -24,6 +24,28 @@ def command(*argv: str, seconds: float = 30, check: bool = False) -> tuple[int, 
     if check and done.returncode != 0:
         raise OSError(f"{argv[0]} {argv[1] if len(argv) > 1 else ''}: status {done.returncode}: {said[-200:]}")
     return done.returncode, said
+
+
+@contextmanager
+def started(*argv: str, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that runs beside us, both of its streams in one, and is killed at the end of the block."""
+    process = subprocess.Popen(
+        argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def said(process: subprocess.Popen[bytes]) -> list[str]:
+    """The last lines that a program which was killed had said."""
+    process.kill()
+    out = process.communicate()[0][-1000:]
+    return out.decode(errors="backslashreplace").splitlines()[-3:]
 
 
 def show(units: Sequence[str], properties: Sequence[str], *, seconds: float = 30) -> list[dict[str, str]]:

@@ -1,7 +1,7 @@
 """An upstream web server of our own, and requests through the product's filter. Standard library only.
 
-The machine has no outside network, so the server listens on the machine's own address that is not loopback:
-to the filter it is a site like any other.
+The machine has no network that leads anywhere, so the server is on the host that `outside` makes: to the filter it
+is a site like any other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-BODY = b"dots-family-upstream\n"
+from validate.guest import outside
+
+BODY = outside.BODY
 ANSWER_LIMIT = 1 << 16
 OUTSIDE = ("10.0.2.2", "192.0.2.1")
 """Asking for the route to these sends nothing; the first is QEMU's gateway, the second goes to nobody."""
@@ -41,10 +43,10 @@ class Answer(NamedTuple):
 def own_address() -> str:
     """The address that this machine would speak to others from. Raises `OSError` when it has none."""
     problem: OSError | None = None
-    for outside in OUTSIDE:
+    for elsewhere in OUTSIDE:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
-                probe.connect((outside, 9))
+                probe.connect((elsewhere, 9))
             except OSError as error:
                 problem = error
                 continue
@@ -54,10 +56,14 @@ def own_address() -> str:
 
 @contextmanager
 def upstream(address: str = "", port: int = 0) -> Iterator[Upstream]:
-    """A web server in a child process, on our own address unless another is given; it ends with the block."""
+    """A web server: the one of the host outside, or one on an address of ours that is given; it ends with the block."""
+    if not address:
+        with outside.network():
+            yield Upstream(outside.V4, 80)
+        return
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address or own_address(), port))
+        listener.bind((address, port))
         listener.listen(64)
         where = Upstream(*listener.getsockname()[:2])
         pid = os.fork()
@@ -72,14 +78,13 @@ def upstream(address: str = "", port: int = 0) -> Iterator[Upstream]:
 
 def _serve(listener: socket.socket) -> None:
     """Answer every request with the same small page, one connection after the other, for ever."""
-    page = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(BODY)
     while True:
         with suppress(OSError):
             connection, _ = listener.accept()
             with connection:
                 connection.settimeout(5)
                 read_head(connection)
-                connection.sendall(page + BODY)
+                connection.sendall(outside.PAGE)
 
 
 def read_head(connection: socket.socket) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from validate.facts.guest import (
     sysctl,
     units,
 )
+from validate.facts.guest.context import Commands, Context, Reader
 
 AUDIT_RULES = """\
 -w /etc/dots-family -p wa -k dots-config
@@ -34,6 +36,31 @@ MOUNTS = r"""24 29 0:22 / /sys rw,nosuid,nodev,noexec,relatime shared:6 - sysfs 
 31 29 252:2 /x /mnt/a\040b rw,relatime shared:1 master:2 - ext4 /dev/vda2 rw
 32 29 0:40 / /tmp rw - tmpfs tmpfs
 33 29 252:2 / /mnt/a\040b ro,relatime - ext4 /dev/vda2 rw
+"""
+RULESET = """\
+table inet dots_family {
+    set children {
+        type uid
+        flags interval
+        elements = { 1001, 100000-165535,
+                 165536-231071 }
+    }
+
+    set filter {
+        type uid
+    }
+
+    chain output {
+        type filter hook output priority filter; policy accept;
+        meta skuid @children ip daddr 127.0.0.0/8 accept
+        meta skuid @filter ip daddr { 10.0.0.0/8, 192.168.0.0/16 } counter reject
+        tcp flags syn / fin,syn,rst,ack drop
+    }
+}
+table ip other {
+    chain output {
+    }
+}
 """
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -283,3 +310,35 @@ def test_unit_warnings_are_told_apart_from_other_messages() -> None:
 
 def test_journal_fields_of_raw_bytes() -> None:
     assert journal.parse_entries('{"MESSAGE":[104,105,255],"UNIT":null}\n') == [{"MESSAGE": "hi\\xff"}]
+
+
+def test_packet_filter_rules() -> None:
+    chains, sets = network.parse_rules(RULESET)
+    assert chains == {
+        "inet dots_family output": [
+            "type filter hook output priority filter; policy accept;",
+            "meta skuid @children ip daddr 127.0.0.0/8 accept",
+            "meta skuid @filter ip daddr { 10.0.0.0/8, 192.168.0.0/16 } counter reject",
+            "tcp flags & (fin | syn | rst | ack) == syn drop",
+        ],
+        "ip other output": [],
+    }
+    assert sets == {
+        "inet dots_family children": ["1001", "100000-165535", "165536-231071"],
+        "inet dots_family filter": [],
+    }
+    assert network.parse_rules("") == ({}, {})
+
+
+def test_accounts_that_the_packet_filter_lacks(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    users = {"kim": (1001, 1001), "leo": (1002, 988), "zoe": (1003, 1003), "webby": (986, 986)}
+    lines = [f"{name}:x:{uid}:{gid}::/:/bin/sh\n" for name, (uid, gid) in users.items()]
+    (tmp_path / "etc/passwd").write_text("".join(lines), encoding="utf-8")
+    (tmp_path / "etc/group").write_text("kids:x:988:kim\n", encoding="utf-8")
+    product = {"name": "dots-family", "groups": {"children": "kids"}, "accounts": {"filter": {"user": "webby"}}}
+    context = Context(Reader(str(tmp_path)), Commands(), {"product": product})
+    held = {"inet dots_family children": ["1001-1002"], "inet dots_family filter": ["986"]}
+    assert network.unfiltered(context, held) == []
+    assert network.unfiltered(context, {**held, "inet dots_family children": ["1001"]}) == ["leo"]
+    assert network.unfiltered(context, {}) == ["kim", "leo", "webby"]

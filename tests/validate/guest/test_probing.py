@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from validate.guest import probing, runner
+from validate.guest import outside, probing, runner
 from validate.guest.dbus import BusError
 from validate.guest.probing import Attempt, World, probe, stopped, tried, worked
 
@@ -20,7 +20,12 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, probing.Spec]:
     empty: dict[str, probing.Spec] = {}
     monkeypatch.setattr(probing, "REGISTRY", empty)
     monkeypatch.setattr(runner, "REGISTRY", empty)
+    monkeypatch.setattr(outside, "network", nobody)  # this host gets no namespaces and no wires
     return empty
+
+
+def nobody() -> None:
+    raise OSError("there is no host outside")
 
 
 def declare(name: str, act: object, kind: str = "attack", seconds: float = 5) -> None:
@@ -101,3 +106,12 @@ def test_tried_tells_who_said_no() -> None:
 
 def test_a_template_means_the_childs_instance() -> None:
     assert WORLD.unit("monitor") == "m@kim.service"
+
+
+def test_a_process_of_the_monitor_is_the_child_with_one_more_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(probing, "run_as", lambda user, *_, group, **__: asked.append((user, group)))
+    world = World({"groups": {"monitors": "m"}}, {"parent": "pat", "child": "kim"})
+    for role in ("child", "monitor", "parent", None):
+        world.as_(role, print)
+    assert asked == [("kim", ""), ("kim", "m"), ("pat", ""), (None, "")]

@@ -22,7 +22,7 @@ def measure(world: World) -> Raw:
         ("bus.ping", "parent", "Ping", ()),
         ("bus.parent", "parent", "ListProfiles", ()),
         ("bus.child", "child", "CheckApplicationAllowed", (TRUE,)),
-        ("bus.monitor", "child", "SendHeartbeat", (child,)),
+        ("bus.monitor", "monitor", "SendHeartbeat", (child,)),
     )
     raw = {key: world.result(role, calls, world, member, words, CALLS) for key, role, member, words in plan}
     return {**raw, **growth(world)}

@@ -31,7 +31,7 @@ def measure_bus(world: World) -> Raw:
         ("dbus.ping", "parent", "Ping", ()),
         ("dbus.parent", "parent", "ListProfiles", ()),
         ("dbus.child", "child", "CheckApplicationAllowed", (TRUE,)),
-        ("dbus.monitor", "child", "SendHeartbeat", (world.people["child"],)),
+        ("dbus.monitor", "monitor", "SendHeartbeat", (world.people["child"],)),
     )
     return {key: result(world.as_(role, calls, world, member, words, seconds=30)) for key, role, member, words in plan}
 

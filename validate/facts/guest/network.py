@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import struct
+from collections.abc import Iterable
 from typing import Any
 
+from validate.facts.guest.accounts import parse_group, parse_passwd
 from validate.facts.guest.context import Context
 from validate.facts.guest.processes import descriptors, id_names
 
@@ -51,9 +54,64 @@ def listeners(context: Context) -> list[dict[str, Any]]:
     return sorted(found, key=lambda entry: (entry["protocol"], entry["port"], entry["address"]))
 
 
+_BLOCK = re.compile(r"(table|chain|set) (\S+(?: \S+)?) \{")
+_FLAGS = re.compile(r"tcp flags ([a-z,]+) / ([a-z,]+)")
+_ELEMENTS = re.compile(r"elements = \{(.*?)\}", re.DOTALL)
+
+
+def parse_rules(text: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """`nft list ruleset`: the lines of every chain, and the elements of every set, by table and name."""
+    chains: dict[str, list[str]] = {}
+    bodies: dict[str, list[str]] = {}
+    table, into = "", None
+    for line in (line.strip() for line in text.splitlines()):
+        opened = _BLOCK.fullmatch(line)
+        if opened and opened[1] == "table":
+            table, into = opened[2], None
+        elif opened:
+            into = (chains if opened[1] == "chain" else bodies).setdefault(f"{table} {opened[2]}", [])
+        elif line == "}":
+            into = None
+        elif line and into is not None:
+            into.append(_FLAGS.sub(_flags, line))
+    return chains, {name: _elements("\n".join(lines)) for name, lines in bodies.items()}
+
+
+def _flags(found: re.Match[str]) -> str:
+    """`tcp flags syn / syn,ack`, as nft 1.0 prints it, in the words of nft 1.1."""
+    value, mask = (one.replace(",", " | ") for one in found.groups())
+    return f"tcp flags & ({mask}) == {value if ',' not in found[1] else f'({value})'}"
+
+
+def _elements(body: str) -> list[str]:
+    found = _ELEMENTS.search(body)
+    return [word.strip() for word in found[1].split(",")] if found else []
+
+
+def _holds(elements: Iterable[str], uid: int) -> bool:
+    bounds = [word.partition("-") for word in elements]
+    return any(first.isdigit() and int(first) <= uid <= int(last or first) for first, _, last in bounds)
+
+
+def unfiltered(context: Context, sets: dict[str, list[str]]) -> list[str]:
+    """Children, and the web filter's account, that the sets of the product's table do not hold."""
+    product = context.product
+    table = f"inet {str(product.get('name', '')).replace('-', '_')}"
+    users = parse_passwd(context.reader.text("/etc/passwd"))
+    groups = parse_group(context.reader.text("/etc/group"))
+    group = groups.get(product.get("groups", {}).get("children", ""), {"gid": None, "members": []})
+    children = [name for name, user in users.items() if name in group["members"] or user["gid"] == group["gid"]]
+    wanted = [("children", name) for name in children]
+    account = product.get("accounts", {}).get("filter", {}).get("user")
+    wanted += [("filter", account)] if account else []
+    held = {key: sets.get(f"{table} {key}", []) for key in ("children", "filter")}
+    return sorted(name for key, name in wanted if name not in users or not _holds(held[key], users[name]["uid"]))
+
+
 def collect(context: Context) -> dict[str, Any]:
-    """The section `network`; `nft` is null where nftables is not installed."""
+    """The section `network`; `nft` is null where nftables is not installed, and then there are no chains either."""
     rules = context.commands.output(*RULES) if context.commands.has(RULES[0]) else None
+    chains, sets = parse_rules(rules or "")
     found = listeners(context)
     exposed = sorted(
         {
@@ -62,4 +120,13 @@ def collect(context: Context) -> dict[str, Any]:
             if not ipaddress.ip_address(entry["address"]).is_loopback
         }
     )
-    return {"network": {"listeners": found, "exposed": exposed, "nft": rules}}
+    return {
+        "network": {
+            "listeners": found,
+            "exposed": exposed,
+            "nft": rules,
+            "chains": chains,
+            "sets": sets,
+            "unfiltered": unfiltered(context, sets),
+        }
+    }

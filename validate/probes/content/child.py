@@ -1,4 +1,4 @@
-"""What a child may try: the family's methods and data, the services, the filter."""
+"""What a child may try: the family's methods and data, and the services."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import json
 import os
 import pwd
 import signal
-import socket
 import time
 from collections.abc import Callable
 
-from validate.guest import kernel, system, web
+from validate.guest import system
 from validate.guest.dbus import Address, BusError, Connection
-from validate.guest.probing import Attempt, World, probe, stopped, tried, worked
+from validate.guest.probing import Attempt, World, probe, tried
 
 BUS = ("dbus.children", "dbus.default-deny")
 SYSTEMD = Address("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
@@ -20,6 +19,7 @@ CLOCK = Address("org.freedesktop.timedate1", "/org/freedesktop/timedate1", "org.
 YES = True
 FREE_GUESSES = 5
 """Wrong passwords that anyone may type before being made to wait."""
+GUESSES = 50
 
 
 def method(name: str, title: str, member: str, *words: object) -> None:
@@ -49,7 +49,7 @@ method("reads-health", "A child learns what the monitoring sees", "GetMonitoring
 @probe(
     "child.guesses-password",
     "A child guesses the parents' password again and again",
-    f"AuthenticateParent with {FREE_GUESSES + 3} wrong passwords in a row",
+    f"AuthenticateParent with {GUESSES} wrong passwords in a row",
     identity="child",
     positive="use.parent-manages",
     controls=BUS,
@@ -58,7 +58,7 @@ method("reads-health", "A child learns what the monitoring sees", "GetMonitoring
 def guesses_password(world: World) -> Attempt:
     """It succeeds when more guesses are judged than the few that are free."""
     said = []
-    for number in range(FREE_GUESSES + 3):
+    for number in range(GUESSES):
         try:
             said.append(str(world.call("AuthenticateParent", f"wrong-{number}")))
         except BusError as error:
@@ -109,18 +109,6 @@ def forges_other_report(world: World) -> Attempt:
     uid = pwd.getpwnam(world.people["parent"]).pw_uid
     report = json.dumps({"monitor": world.people["parent"], "uid": uid, "processes": []})
     return tried("ReportActivity", lambda: world.call("ReportActivity", report))
-
-
-@probe(
-    "child.forges-heartbeat",
-    "A child sends the heartbeat that its monitor should send",
-    "SendHeartbeat in its own name, as would hide a dead monitor",
-    identity="child",
-    positive="use.monitor-reports",
-)
-def forges_heartbeat(world: World) -> Attempt:
-    """The monitor runs as the child: the bus cannot tell them apart, and no control claims to."""
-    return tried("SendHeartbeat", lambda: world.call("SendHeartbeat", world.people["child"]))
 
 
 def files(name: str, title: str, attempt: str, controls: tuple[str, ...], path: str, flags: int) -> None:
@@ -226,120 +214,22 @@ manage(
     YES,
     YES,
 )
+manage(
+    "stops-monitor",
+    "A child stops its monitor's unit",
+    "StopUnit",
+    "ss",
+    lambda world: world.unit("monitor"),
+    "replace",
+)
+manage(
+    "poisons-environment",
+    "A child poisons the environment that services start with",
+    "SetEnvironment",
+    "as",
+    ["PATH=/tmp/dots:/usr/bin", "LD_PRELOAD=/tmp/dots.so"],
+)
 manage("restarts-daemon", "A child restarts the daemon at will", "RestartUnit", "ss", daemon, "replace")
-
-
-@probe(
-    "child.freezes-monitor",
-    "A child stops its own monitor without killing it",
-    "SIGSTOP to the monitor, and whether it is still stopped",
-    identity="child",
-    positive="use.monitor-restarts",
-)
-def freezes_monitor(world: World) -> Attempt:
-    """Same user, so the kernel lets it; the daemon would have to notice the missing heartbeat."""
-    pid = system.main_pid(world.unit("monitor"))
-    try:
-        os.kill(pid, signal.SIGSTOP)
-        time.sleep(0.3)
-        state = system.status_of(pid).get("State", "gone")
-        os.kill(pid, signal.SIGCONT)
-    except OSError as error:
-        return stopped(f"kill {pid}: {error.strerror}")
-    return Attempt(state.startswith("T"), (f"the monitor's state: {state}",))
-
-
-@probe(
-    "child.traces-monitor",
-    "A child takes control of its own monitor",
-    "PTRACE_ATTACH to the monitor",
-    identity="child",
-    positive="use.monitor-reports",
-    controls=("sysctl.ptrace-scope",),
-)
-def traces_monitor(world: World) -> Attempt:
-    """Whoever traces the monitor can make it say what it likes."""
-    pid = system.main_pid(world.unit("monitor"))
-    return tried(f"ptrace {pid}", lambda: kernel.attach(pid))
-
-
-@probe(
-    "child.reads-monitor",
-    "A child reads its monitor's memory",
-    "open /proc/PID/mem of the monitor",
-    identity="child",
-    positive="use.monitor-reports",
-    controls=("sysctl.ptrace-scope",),
-)
-def reads_monitor(world: World) -> Attempt:
-    """The same permission as tracing."""
-    pid = system.main_pid(world.unit("monitor"))
-    return tried(f"open /proc/{pid}/mem", lambda: os.close(os.open(f"/proc/{pid}/mem", os.O_RDWR)))
-
-
-@probe(
-    "child.takes-proxy-port",
-    "A child takes the filter's port",
-    "bind to it, sharing allowed, while the filter runs",
-    identity="child",
-    positive="use.web-allowed",
-    controls=("systemd.filter.active",),
-)
-def takes_proxy_port(world: World) -> Attempt:
-    """What listens there is what the browser trusts."""
-
-    def take() -> None:
-        with socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            listener.bind((world.product["filter"]["address"], world.product["filter"]["port"]))
-            listener.listen(1)
-
-    return tried("bind", take)
-
-
-def inside(name: str, title: str, host: str) -> None:
-    """Declare the attempt to have the filter reach what it must not reach."""
-
-    @probe(
-        f"child.{name}",
-        title,
-        f"CONNECT {host} through the proxy",
-        identity="child",
-        positive="use.web-connect",
-        controls=("systemd.filter.egress",),
-        seconds=30,
-    )
-    def act(world: World) -> Attempt:
-        proxy = (world.product["filter"]["address"], world.product["filter"]["port"])
-        answer = web.tunnel(proxy, host, seconds=world.patience(6))
-        # Any answer but a refusal means that the filter was willing; that nobody lives there is chance.
-        said = f"status {answer.status}: {answer.data[:80]!r}"
-        return stopped(said) if answer.status == 403 else worked(said)
-
-
-inside("proxies-loopback", "A child reaches this machine's own services through the filter", "127.0.0.1:22")
-inside("proxies-metadata", "A child reaches a cloud's metadata through the filter", "169.254.169.254:80")
-inside("proxies-mapped", "A child reaches loopback through the filter in IPv6 clothes", "[::ffff:127.0.0.1]:22")
-
-
-@probe(
-    "child.bypasses-filter",
-    "A child reaches the web without the filter",
-    "a direct connection to a web server",
-    identity="root",
-    positive="use.web-allowed",
-)
-def bypasses_filter(world: World) -> Attempt:
-    """The server is root's and the connection the child's. No control of this version is meant to stop it."""
-    with web.upstream() as site:
-        ended = world.as_("child", reach, site.address, site.port)
-    return worked(f"connected to {site.host}") if not ended.error else stopped(f"{site.host}: {ended.error}")
-
-
-def reach(address: str, port: int) -> None:
-    """Connect, and hang up."""
-    socket.create_connection((address, port), timeout=3).close()
 
 
 @probe(

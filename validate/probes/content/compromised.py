@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
-from validate.guest import kernel, system
+from validate.guest import kernel, outside, system
 from validate.guest.dbus import BusError
 from validate.guest.probing import Attempt, World, probe, stopped, tried, worked
 
@@ -264,6 +264,13 @@ each(
     same("systemd.{}.memory-deny-write-execute"),
     lambda _: kernel.writable_code(),
 )
+each(
+    "takes-foreign-program",
+    "takes hold of another owner's eBPF program, as it would to detach it",
+    "bpf(2), opening programs by their numbers",
+    {"daemon": ("systemd.daemon.capability-bounds", "systemd.daemon.account")},
+    lambda _: kernel.foreign_program(),
+)
 each("opens-raw-socket", "sees every packet", "a packet socket", same("systemd.{}.address-families"), raw_socket)
 each(
     "reaches-network",
@@ -363,9 +370,10 @@ def daemon_uses_bpf(_: World) -> Attempt:
     sandbox="filter",
 )
 def reaches_web(world: World) -> Attempt:
-    """The server is this machine's own SSH at its outer address: it is always there."""
+    """The server is the host outside."""
     size = len(system.read(world.product["filter"]["block_list"]))
-    return worked(connected(world), f"read {size} bytes of the block list")
+    reached = outside.connect(outside.V4, 443), outside.connect(outside.V6, 80)
+    return worked(*reached, f"read {size} bytes of the block list")
 
 
 @probe(

@@ -155,3 +155,27 @@ unseen(
     "audit.file-capabilities",
     attribute,
 )
+unseen(
+    "sets-capabilities",
+    "A session changes capabilities without a record",
+    "capset(2), to what they are",
+    "dots-family-caps",
+    "audit.capabilities",
+    lambda _: kernel.same_capabilities(),
+)
+unseen(
+    "edits-packet-filter",
+    "The packet filter's rules are changed without a record",
+    "open the file of the rules to write",
+    CONFIG,
+    "audit.hardening-files",
+    touched(lambda world: f"/etc/{world.product['name']}-hardening/egress.nft"),
+)
+unseen(
+    "edits-subordinates",
+    "User ids are given to somebody without a record",
+    "open /etc/subuid to write",
+    GROUP,
+    "audit.group",
+    touched(lambda _: "/etc/subuid"),
+)

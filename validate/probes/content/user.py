@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 
-from validate.guest import kernel, system
-from validate.guest.dbus import BusError
+from validate.guest import kernel, outside, system
+from validate.guest.dbus import BusError, Connection
 from validate.guest.probing import Attempt, World, probe, stopped, tried, worked
 
 # A plausible value for each argument of each signature; a method that is reached with them has been reached.
 SAMPLES = {"s": "probe", "b": True, "u": 1, "i": 1}
+RULES = 5000
 REFUSED = ("org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.AuthFailed")
 
 
@@ -160,17 +161,72 @@ def becomes_root(world: World) -> Attempt:
 
 
 @probe(
+    "user.floods-bus",
+    "An ordinary account fills the bus with rules",
+    "AddMatch again and again on one connection",
+    identity="user",
+    positive="use.child-asks",
+    controls=("dbus.default-deny",),
+    seconds=30,
+)
+def floods_bus(_: World) -> Attempt:
+    """The bus compares every message with every rule: it has to say stop."""
+    with Connection() as bus:
+        for number in range(RULES):
+            try:
+                bus.bus("AddMatch", "s", f"type='signal',arg0='{number}'")
+            except BusError as error:
+                return stopped(f"after {number}: {error.name}: {error.message}")
+    return worked(f"{RULES} rules on one connection")
+
+
+def open_ports(address: str, also: int) -> list[int]:
+    """Ports below 1100, and one more, that take connections."""
+    found = []
+    for port in (*range(1, 1100), also):
+        with socket.socket() as link:
+            link.settimeout(0.5)
+            if link.connect_ex((address, port)) == 0:
+                found.append(port)
+    return found
+
+
+@probe(
+    "remote.scans-ports",
+    "Another machine finds more than SSH",
+    "connect to every port below 1100 and to the filter's, from the host outside",
+    identity="remote",
+    positive="use.web-allowed",
+    controls=("network.exposed",),
+    seconds=40,
+)
+def scans_ports(world: World) -> Attempt:
+    """From another network namespace, by way of the wire between them."""
+    if not world.outside:
+        return Attempt(succeeded=None, evidence=("there is no host outside",))
+    port = world.product["filter"]["port"]
+    ended = outside.from_outside(world.outside, open_ports, outside.OURS_V4, port, seconds=world.patience(30))
+    if ended.error or 22 not in ended.value:
+        return Attempt(succeeded=None, evidence=(ended.error or f"not even SSH answers: {ended.value}",))
+    return Attempt(ended.value != [22], (f"ports that answer: {ended.value}",))
+
+
+@probe(
     "remote.reaches-proxy",
     "The filter can be reached from another machine",
-    "connect to its port at this machine's outer address",
+    "connect to its port from the host outside, over IPv4 and IPv6",
     identity="remote",
     positive="use.web-allowed",
     controls=("network.exposed",),
 )
 def reaches_proxy(world: World) -> Attempt:
     """An open proxy is everybody's proxy."""
-    where = (world.host, world.product["filter"]["port"])
-    return tried(f"connect {where[0]}:{where[1]}", lambda: socket.create_connection(where, timeout=3).close())
+    if not world.outside:
+        return Attempt(succeeded=None, evidence=("there is no host outside",))
+    port = world.product["filter"]["port"]
+    addresses = (outside.OURS_V4, outside.OURS_V6)
+    ways = [outside.from_outside(world.outside, outside.connect, address, port) for address in addresses]
+    return Attempt(any(not one.error for one in ways), [str(one.value or one.error) for one in ways])
 
 
 @probe(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from contextlib import suppress
 
-from validate.guest import system, web
-from validate.guest.probing import Attempt, World, probe, stopped
+from validate.guest import outside, system, web
+from validate.guest.probing import Attempt, World, probe, stopped, worked
+
+V4, V6 = outside.V4, outside.V6
 
 
 def proxy(world: World) -> tuple[str, int]:
@@ -27,29 +30,60 @@ def blocked_domain(world: World) -> str:
 @probe(
     "use.web-allowed",
     "An allowed site loads through the filter",
-    "the child fetches a page of a server in this machine through the proxy",
+    "the child fetches a page of the host outside through the proxy",
     identity="root",
     kind="positive",
 )
 def web_allowed(world: World) -> Attempt:
-    """The server is ours, at the machine's own address, since there is no outside network."""
-    with web.upstream() as site:
-        ended = world.as_("child", lambda: list(fetched(world, f"http://{site.host}/", site.host)))
+    """The server is ours, on the host outside."""
+    ended = world.as_("child", lambda: list(fetched(world, f"http://{V4}/", V4)))
     return page(ended.value, ended.error)
 
 
 @probe(
     "use.web-connect",
     "A tunnel opens through the filter",
-    "the child opens a CONNECT tunnel to a server in this machine through the proxy",
+    "the child opens CONNECT tunnels to the host outside through the proxy, over IPv4 and IPv6",
     identity="root",
     kind="positive",
 )
 def web_connect(world: World) -> Attempt:
-    """The page is fetched inside the tunnel."""
-    with web.upstream() as site:
-        ended = world.as_("child", lambda: list(plain(web.tunnel(proxy(world), site.host, seconds=world.patience(5)))))
-    return page(ended.value, ended.error)
+    """The page is fetched inside the tunnel, once to each kind of address."""
+
+    def fetch(host: str) -> list[object]:
+        return list(plain(web.tunnel(proxy(world), host, seconds=world.patience(5))))
+
+    said = [world.as_("child", fetch, host) for host in (f"{V4}:80", f"[{V6}]:80")]
+    pages = [page(ended.value, ended.error) for ended in said]
+    return Attempt(all(one.succeeded for one in pages), [one.evidence[0] for one in pages])
+
+
+@probe(
+    "use.parent-reaches-web",
+    "A parent reaches the web without the filter",
+    "connect over IPv4 and IPv6, and exchange a datagram",
+    identity="parent",
+    kind="positive",
+)
+def parent_reaches_web(_: World) -> Attempt:
+    """What is closed to children is open to others."""
+    return worked(outside.connect(V4, 443), outside.connect(V6, 443), outside.exchange(V4, 443))
+
+
+@probe(
+    "use.child-reaches-loopback",
+    "A child reaches services of its own machine",
+    "connect to a server of its own on loopback, over IPv4 and IPv6",
+    identity="child",
+    kind="positive",
+)
+def child_reaches_loopback(_: World) -> Attempt:
+    """Homework in programming, say."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as four,
+        socket.create_server(("::1", 0), family=socket.AF_INET6) as six,
+    ):
+        return worked(*(outside.connect(*server.getsockname()[:2]) for server in (four, six)))
 
 
 @probe(
