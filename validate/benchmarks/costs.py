@@ -103,6 +103,9 @@ KERNEL = (
     ("tcp.connect", "TCP connect, accept, close"),
 )
 
+TALKING = ("pipe.turn", "tcp.turn")
+"""Taken over several pairs of processes, each with a speed of its own."""
+
 KINDS = {"plain": "plain request", "connect": "request in a tunnel", "refused": "refused request"}
 
 
@@ -123,5 +126,7 @@ def costs(product: Product) -> tuple[Cost, ...]:
                 key, allowed = f"hold.{unit}.{what}", float(size(described.limits[limit]))
                 title = f"{what.capitalize()} of the {unit}, of {limit}"
                 found.append(Cost(key, title, LIMITS, "%", share(key, allowed), "holdings"))
-    found += [Cost(key, title, SYSTEM, "µs", median(key), "kernel") for key, title in KERNEL]
+    for key, title in KERNEL:
+        value = midmean(key) if key in TALKING else median(key)
+        found.append(Cost(key, title, SYSTEM, "µs", value, "kernel"))
     return tuple(found)

@@ -16,6 +16,9 @@ FILE = "/etc/hostname"
 WATCHED = "/etc/passwd"
 """The audit rules watch it for changes; reading it only passes by them."""
 
+PAIRS = 5
+"""Pairs of processes that talk: each has a speed of its own, one of two that lie a few per cent apart."""
+
 
 def measure(world: World) -> Raw:
     """Microseconds of each."""
@@ -35,10 +38,12 @@ def everything() -> Raw:
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="dots-perf-") as folder:
         raw["file.create"] = each(60, create, os.path.join(folder, "one"))  # noqa: PTH118
     raw["process.fork"] = each(25, fork)
-    with echo(*pipes()) as (read, write):
-        raw["pipe.turn"] = each(200, turn, read, write)
-    with tcp() as descriptor, echo(*descriptor) as (read, write):
-        raw["tcp.turn"] = each(120, turn, read, write)
+    raw["pipe.turn"], raw["tcp.turn"] = [], []
+    for _ in range(PAIRS):
+        with pipes() as ends, echo(*ends) as (read, write):
+            raw["pipe.turn"] += each(60, turn, read, write)
+        with tcp() as ends, echo(*ends) as (read, write):
+            raw["tcp.turn"] += each(40, turn, read, write)
     raw["tcp.connect"] = connects()
     return raw
 
@@ -72,10 +77,15 @@ Ends = tuple[int, int, int, int]
 """Ours to read and to write, theirs to read and to write."""
 
 
-def pipes() -> Ends:
+@contextmanager
+def pipes() -> Iterator[Ends]:
     """Two pipes."""
     (back, answer), (question, forth) = os.pipe(), os.pipe()
-    return back, forth, question, answer
+    try:
+        yield back, forth, question, answer
+    finally:
+        for end in (back, forth, question, answer):
+            os.close(end)
 
 
 @contextmanager
