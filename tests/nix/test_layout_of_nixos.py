@@ -93,7 +93,7 @@ def judged(root: Path, plan: Plan, checks: tuple[Check, ...]) -> dict[str, str]:
 def test_a_machine_as_nix_makes_it_passes(root: Path, plan: Plan, checks: tuple[Check, ...]) -> None:
     outcomes = judged(root, plan, checks)
     assert len(outcomes) > 15
-    assert set(outcomes.values()) == {"pass"}
+    assert {name: outcome for name, outcome in outcomes.items() if outcome != "pass"} == {}
 
 
 @pytest.mark.parametrize(
