@@ -147,7 +147,8 @@ def tests(session: nox.Session) -> None:
     session.run(python, "-m", "ruff", "check", external=True)
     session.run(python, "-m", "ruff", "format", "--check", "--quiet", external=True)
     session.run(python, "-m", "mypy", external=True)
-    session.run(python, "-m", "pytest", "-m", "not vm and not build", *rest, external=True)
+    spread = ("-n", "2", "--dist", "loadscope")
+    session.run(python, "-m", "pytest", "-m", "not vm and not build", *spread, *rest, external=True)
     if not only_fast:
         session.run(python, "-m", "pytest", "-m", "(vm or build) and not nightly", *rest, external=True)
 
