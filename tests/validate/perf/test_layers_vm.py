@@ -41,6 +41,7 @@ LESS = {"seccomp": "0", "AppArmor": "unconfined", "sandbox": "rw", "eBPF hardeni
 
 
 @pytest.mark.vm
+@pytest.mark.nightly
 def test_every_layer_is_left_out_alone_and_put_back(hardened_machine: Machine, plan: Plan) -> None:
     session = hardened_machine.session
     scale = hardened_machine.accelerator.time_scale
