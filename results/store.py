@@ -19,12 +19,12 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from results.base.errors import InfrastructureError, UsageError
+from results.base.errors import ExitCode, InfrastructureError, UsageError
 from results.falsification import FILE as FALSIFIED
 from results.falsification import Falsification
 from results.judges import FILE as JUDGES
 from results.judges import Judges
-from results.records import SCHEMA, Comparison, Findings, Phase, Probes, RunRecord, Samples, Variant, Waivers
+from results.records import SCHEMA, Comparison, Findings, Phase, Probes, RunRecord, Samples, Variant, Verdict, Waivers
 from results.waiving import waived
 
 T = TypeVar("T", bound=BaseModel)
@@ -102,6 +102,13 @@ class RunFolder:
     def finish(self, record: RunRecord) -> Path:
         """Replace run.json by what the run came to."""
         return self.write("run.json", record)
+
+    def conclude(self, verdict: Verdict, why: tuple[str, ...]) -> int:
+        """Finish the folder of a session that got to its verdict; returns the exit code."""
+        code = int(ExitCode.PASS if verdict is Verdict.PASS else ExitCode.FAIL)
+        update = {"verdict": verdict, "why": why, "exit_code": code, "complete": True, "finished": timestamp()}
+        self.finish(self.record.model_copy(update=update))
+        return code
 
 
 def create(root: Path, target: str, workload: str, *, git_commit: str = "", now: datetime | None = None) -> RunFolder:

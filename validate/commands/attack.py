@@ -8,10 +8,9 @@ from typing import Literal
 
 from images.build import BuiltImage
 from images.target import Target
-from results.base.errors import ExitCode
 from results.base.events import Events
 from results.records import Key, Outcome, Phase, ProbeResult, Probes, Variant, Verdict
-from results.store import RunFolder, create, timestamp
+from results.store import RunFolder, create
 from results.terminal import Terminal
 from results.text import one_line
 from results.verdict import judged
@@ -127,21 +126,9 @@ def attack_target(target: Target, plan: Plan, options: Options, events: Events, 
     told = list(lines(seen))
     for line in told:
         terminal.line(line)
-    failed = any(row.failed for row in seen)
-    code = ExitCode.FAIL if failed else ExitCode.PASS
-    folder.finish(
-        folder.record.model_copy(
-            update={
-                "verdict": Verdict.FAIL if failed else Verdict.PASS,
-                "why": (told[-1],),
-                "exit_code": int(code),
-                "complete": True,
-                "finished": timestamp(),
-            }
-        )
-    )
+    code = folder.conclude(Verdict.FAIL if any(row.failed for row in seen) else Verdict.PASS, (told[-1],))
     terminal.line(f"evidence: {folder.path}")
-    return int(code)
+    return code
 
 
 def run(options: Options, events: Events, terminal: Terminal) -> int:

@@ -11,7 +11,7 @@ from harden.sabotages import sabotages
 from images.build import BuiltImage
 from images.target import Target
 from results.adopt import FOLDER
-from results.base.errors import ExitCode, UsageError
+from results.base.errors import UsageError
 from results.base.events import Events
 from results.falsification import FILE, Falsification, FalsifiedControl, digest_of
 from results.records import Verdict
@@ -131,25 +131,13 @@ def falsify_target(target: Target, plan: Plan, options: Options, events: Events,
     told = list(lines(found))
     for line in told:
         terminal.line(line)
-    failed = bool(found.unproven)
-    code = ExitCode.FAIL if failed else ExitCode.PASS
-    folder.finish(
-        folder.record.model_copy(
-            update={
-                "verdict": Verdict.FAIL if failed else Verdict.PASS,
-                "why": (told[-1],),
-                "exit_code": int(code),
-                "complete": True,
-                "finished": timestamp(),
-            }
-        )
-    )
+    code = folder.conclude(Verdict.FAIL if found.unproven else Verdict.PASS, (told[-1],))
     if into:
         RunFolder(into, folder.record).write(FILE, found)
         render_run(into)
         terminal.line(f"shown in: {into}/report.html")
     terminal.line(f"evidence: {folder.path}")
-    return int(code)
+    return code
 
 
 def run(options: Options, events: Events, terminal: Terminal) -> int:

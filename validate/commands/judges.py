@@ -9,12 +9,12 @@ from pathlib import Path
 from images.build import BuiltImage
 from images.cache import Cache
 from images.target import Target
-from results.base.errors import ExitCode, UsageError
+from results.base.errors import UsageError
 from results.base.events import Events
 from results.judges import FILE, Judges
-from results.records import RunRecord, Variant, Verdict
+from results.records import RunRecord, Variant
 from results.report import render_run
-from results.store import RunFolder, as_json, create, read_record, timestamp, write_whole
+from results.store import RunFolder, as_json, create, read_record, write_whole
 from results.terminal import Terminal
 from results.text import one_line
 from results.transcript import Transcript
@@ -100,17 +100,10 @@ def judge_target(target: Target, plan: Plan, options: Options, events: Events, t
         write_whole(joined / FILE, as_json(made))
         render_run(joined)
         terminal.line(f"report: {joined / 'report.html'}")
-    code = ExitCode.PASS if made.verdict is Verdict.PASS else ExitCode.FAIL
-    folder.finish(finished(folder.record, made, int(code)))
-    terminal.line(f"evidence: {folder.path}")
-    return int(code)
-
-
-def finished(record: RunRecord, made: Judges, code: int) -> RunRecord:
-    """run.json of the session's own folder, as it ended."""
     why = made.why or (f"Lynis' hardening index is {made.after.index}, and every remark is answered",)
-    update = {"verdict": made.verdict, "why": why, "exit_code": code, "complete": True, "finished": timestamp()}
-    return record.model_copy(update=update)
+    code = folder.conclude(made.verdict, why)
+    terminal.line(f"evidence: {folder.path}")
+    return code
 
 
 def run_to_join(options: Options, target: Target, images: Mapping[Variant, BuiltImage]) -> Path | None:
