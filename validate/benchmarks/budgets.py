@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from harden.product import Product
 from results.base.errors import UsageError
 from results.base.strict import load_yaml
 from results.records import Budget
 from validate.benchmarks.measures import BOOT, OPTIONAL, definitions
+
+B = TypeVar("B", bound=Budget)
 
 BUDGETS = Path(__file__).with_name("budgets.yaml")
 
@@ -26,8 +29,12 @@ def required_measures(product: Product) -> frozenset[str]:
 
 def load_budgets(product: Product, path: Path = BUDGETS) -> Mapping[str, Budget]:
     """Read budgets by measure. Raises `UsageError` for wrong lines, for unknown measures and for empty budgets."""
-    budgets: dict[str, Budget] = load_yaml(path, dict[str, Budget])
-    known = measure_names(product)
+    return read_budgets(path, dict[str, Budget], measure_names(product))
+
+
+def read_budgets(path: Path, shape: type[dict[str, B]], known: frozenset[str]) -> Mapping[str, B]:
+    """Any file of budgets by measure, of those that are `known`. Raises `UsageError` as `load_budgets` does."""
+    budgets: dict[str, B] = load_yaml(path, shape)
     wrong = [f"{path.name}: no measure is called {name}" for name in sorted(budgets.keys() - known)]
     wrong += [
         f"{path.name}: {name}: neither `change` nor `limit`"
