@@ -28,8 +28,10 @@ AGAIN = STATE / "again"
 BALLAST = STATE / "ballast"
 """Room that is given back before the former state comes back: a disk that is full must not stop that."""
 BALLAST_BYTES = 2 << 20
-GENERATED = (Path("/etc/audit/audit.rules"), Path("/etc/audit/audit.rules.prev"))
-"""Made by augenrules out of the files that we write."""
+GENERATED = tuple(
+    Path("/etc") / name for name in ("audit/audit.rules", "audit/audit.rules.prev", "group-", "gshadow-")
+)
+"""Made by augenrules out of the files that we write, and by groupadd, which keeps the list of before."""
 TOOLS = (f"{HOME}/", "/usr/sbin/", "/usr/lib/systemd/system/")
 """Where the package puts what `apply` would put there too."""
 MONITORS = ("/var/lib/dots-family-security-monitor",)
@@ -244,8 +246,8 @@ def restore(instances: list[str], *, reverting: bool = False) -> None:
     remove_rules(manifest)
     if not again:
         _tidy()
+    remove_groups(former.get("groups", []))  # first, since groupdel writes files that come back next
     _restore_files(folder, former["files"], former.get("folders", []))
-    remove_groups(former.get("groups", []))
     _reload(manifest)
     for name, owner in former["owners"].items():
         if os.path.lexists(name) and not Path(name).is_symlink():
