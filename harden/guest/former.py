@@ -28,9 +28,7 @@ AGAIN = STATE / "again"
 BALLAST = STATE / "ballast"
 """Room that is given back before the former state comes back: a disk that is full must not stop that."""
 BALLAST_BYTES = 2 << 20
-GENERATED = tuple(
-    Path("/etc") / name for name in ("audit/audit.rules", "audit/audit.rules.prev", "group-", "gshadow-")
-)
+GENERATED = tuple(Path("/etc") / name for name in ("audit/audit.rules", "audit/audit.rules.prev", "group-", "gshadow-"))
 """Made by augenrules out of the files that we write, and by groupadd, which keeps the list of before."""
 TOOLS = (f"{HOME}/", "/usr/sbin/", "/usr/lib/systemd/system/")
 """Where the package puts what `apply` would put there too."""

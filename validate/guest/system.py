@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sqlite3
 import subprocess
 import time
@@ -46,6 +47,21 @@ def said(process: subprocess.Popen[bytes]) -> list[str]:
     process.kill()
     out = process.communicate()[0][-1000:]
     return out.decode(errors="backslashreplace").splitlines()[-3:]
+
+
+def lines_until(process: subprocess.Popen[bytes], enough: int, *, seconds: float) -> list[str]:
+    """What a program has said when it had `enough` lines, had closed its output, or when time was up."""
+    ends = time.monotonic() + seconds
+    said = b""
+    while process.stdout and said.count(b"\n") < enough:
+        left = ends - time.monotonic()
+        if left <= 0 or not select.select([process.stdout], [], [], left)[0]:
+            break
+        piece = os.read(process.stdout.fileno(), 4096)
+        if not piece:
+            break
+        said += piece
+    return said.decode(errors="backslashreplace").splitlines()
 
 
 def show(units: Sequence[str], properties: Sequence[str], *, seconds: float = 30) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,9 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 USER = "root"
 GREETING = 30.0
 """Seconds that QEMU itself may take to answer, on a busy host."""
+
+RESET = "reset"
+"""The snapshot that is taken for a moment when the guest resets."""
 
 TRY = 10.0
 """Seconds that one try to connect may take with KVM; sshd forks, which is slow under emulation."""
@@ -132,6 +136,16 @@ class Machine:
         words = {"tag": name, "vmstate": DISK_NODE, "devices": [DISK_NODE]}
         with self._events.step(f"{self.name}: {command} {name}"):
             self._qmp.job(command, words, timeout=self.settings.patience.snapshot)
+
+    def _forget_translations(self) -> None:
+        """Have QEMU drop the code that it has translated from the boot before.
+
+        It keeps that over a reset, and each write to a page which such code came from is slow then: firmware and
+        boot loader took 30 to 60 s more than in a first boot (QEMU 7.2). To load a snapshot is what makes it forget.
+        """
+        words = {"tag": RESET, "devices": [DISK_NODE]}
+        for command, more in (("save", {"vmstate": DISK_NODE}), ("load", {"vmstate": DISK_NODE}), ("delete", {})):
+            self._qmp.job(f"snapshot-{command}", {**words, **more}, timeout=self.settings.patience.snapshot)
 
     def keep_overlay(self, path: Path) -> None:
         """Copy the overlay disk out, for a look at what went wrong; QEMU may still run."""
@@ -229,7 +243,9 @@ class Machine:
         return Session(transport, f"machine {self.name}", self._events, time_scale=self.accelerator.time_scale)
 
     def _wait(self, context: str) -> Wait:
-        return Wait(context, self.settings.patience, self._signals, self._attempt, self.console_tail)
+        patience, emulated = self.settings.patience, self.accelerator.name == "tcg"
+        wait = Wait(context, patience, self._signals, self._attempt, self.console_tail)
+        return replace(wait, after_reset=self._forget_translations) if emulated else wait
 
     def _keep(self, state: State) -> Session:
         if state.session is None:

@@ -146,6 +146,8 @@ class Wait:
     signals: queue.SimpleQueue[Signal]
     attempt: Callable[[float], Session]
     tail: Callable[[], str]
+    after_reset: Callable[[], None] = lambda: None
+    """Called once, as soon as a reset that was waited for has come."""
 
     def until_ready(self, state: State) -> State:
         """Wait through all phases. Raises `InfrastructureError` that quotes the console's tail."""
@@ -154,6 +156,8 @@ class Wait:
         try:
             while state.phase is not Phase.READY:
                 if state.phase is not phase:
+                    if phase is Phase.RESETTING:
+                        self.after_reset()
                     deadline, phase = self._deadline(state.phase), state.phase
                 late = state.phase is Phase.STARTING and deadline.left() < deadline.seconds / 2
                 if connector is None and (state.ssh_expected or late):

@@ -15,8 +15,10 @@ SKIPPED = frozenset({"fs/binfmt_misc", "vm/stat_refresh"})
 SECRET = "/stable_secret"
 """Ending of the parameters that hold a key; reading one that is not set is an I/O error besides."""
 READABLE = 0o444
+VALUE_SIZE = 4000
+"""Bytes asked for at first: the kernel hands a parameter out whole in one read, and clears as much memory before."""
 VALUE_LIMIT = 65536
-"""Bytes: the kernel hands a parameter out whole in one read, and none comes near this."""
+"""Bytes asked for where that was not enough; no parameter comes near this."""
 SWAPPED = str.maketrans("/.", "./")
 
 
@@ -63,7 +65,8 @@ def _value(path: str) -> bytes:
     """One parameter, by bare system calls: there are a thousand, and each layer above costs a second in all."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.read(descriptor, VALUE_LIMIT)
+        value = os.read(descriptor, VALUE_SIZE)
+        return os.pread(descriptor, VALUE_LIMIT, 0) if len(value) == VALUE_SIZE else value
     finally:
         os.close(descriptor)
 

@@ -66,10 +66,10 @@ def runs_monitor(world: World) -> Attempt:
 
 
 def run_for(program: str, seconds: float) -> str:
-    """Run a program for a while; what it said."""
+    """Run a program for a while, or until it complains after its first line; what it said."""
     with system.started(program) as process:
-        time.sleep(seconds)
-        return " / ".join(system.said(process)) or "it said nothing"
+        heard = system.lines_until(process, 2, seconds=seconds)
+        return " / ".join(heard) or "it said nothing"
 
 
 @probe(

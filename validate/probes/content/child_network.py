@@ -98,7 +98,7 @@ def is_new(world: World) -> Attempt:
         def refused() -> str:
             return people.as_("newcomer", outside.connect, V4, 80).error
 
-        error = system.until(refused, seconds=world.patience(5), every=0.3)
+        error = system.until(refused, seconds=world.patience(2), every=0.3)
         taken = f"after {time.monotonic() - started:.1f} s"
         return stopped(f"{taken}: {error}") if error else worked(f"{taken} it still gets out")
     finally:

@@ -97,7 +97,7 @@ def monitor_reports(world: World) -> Attempt:
 def allowed_program_runs(world: World) -> Attempt:
     """The same steps as for the blocked program, but for the rule."""
     ruled = rule(world, ALLOWED, allowed=True)
-    ended = world.as_("child", start_and_wait, ALLOWED, world.patience(1.5))
+    ended = world.as_("child", start_and_wait, ALLOWED, world.patience(0.5))
     return Attempt(
         ended.value == "running", (f"rule: {ruled.value or ruled.error}", f"it is {ended.value}{ended.error}")
     )
