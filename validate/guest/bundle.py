@@ -16,9 +16,10 @@ from results.base.errors import UsageError
 ROOT = "validate"
 
 PRELUDE = '''
-import importlib.abc, importlib.util, linecache, sys
+import sys
+from importlib.machinery import ModuleSpec
 
-class _Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class _Sent:
     """Finds the modules that came with this script, and empty packages above them."""
 
     def __init__(self, sources):
@@ -27,14 +28,18 @@ class _Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name, path=None, target=None):
         package = any(one.startswith(name + ".") for one in self.sources)
         if name in self.sources or package:
-            return importlib.util.spec_from_loader(name, self, origin="sent:" + name, is_package=package)
+            return ModuleSpec(name, self, origin="sent:" + name, is_package=package)
+        return None
+
+    def create_module(self, spec):
         return None
 
     def exec_module(self, module):
         name = module.__spec__.name
-        source = self.sources.get(name, "")
-        linecache.cache["sent:" + name] = (len(source), None, source.splitlines(True), "sent:" + name)
-        exec(compile(source, "sent:" + name, "exec"), module.__dict__)
+        exec(compile(self.get_source(name), "sent:" + name, "exec"), module.__dict__)
+
+    def get_source(self, name):
+        return self.sources.get(name, "")
 
 sys.meta_path.insert(0, _Sent(%(sources)s))
 '''

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-import platform
 import struct
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -45,7 +44,7 @@ _GENERIC = {
     "sethostname": 161,
     "kexec_load": 104,
 }
-NUMBERS = _X86 if platform.machine() == "x86_64" else _GENERIC
+NUMBERS = _X86 if os.uname().machine == "x86_64" else _GENERIC
 
 PTRACE_ATTACH, PTRACE_DETACH = 16, 17
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000

@@ -14,15 +14,18 @@ from typing import Any, Final
 from results.base.errors import InfrastructureError
 
 BOOTSTRAP: Final = """\
-import importlib.abc, importlib.machinery, json, os, sys, traceback
+import json, os, sys
+from importlib.machinery import ModuleSpec
 task = json.loads(sys.stdin.buffer.read())
 answer = os.fdopen(os.dup(1), "w", encoding="ascii")
 os.dup2(2, 1)
-class Sent(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class Sent:
     def find_spec(self, name, path=None, target=None):
         package = any(other.startswith(name + ".") for other in task["modules"])
         if name in task["modules"] or package:
-            return importlib.machinery.ModuleSpec(name, self, origin="<sent>", is_package=package)
+            return ModuleSpec(name, self, origin="<sent>", is_package=package)
+    def create_module(self, spec):
+        return None
     def exec_module(self, module):
         name = module.__name__
         exec(compile(task["modules"].get(name, ""), "<sent " + name + ">", "exec"), module.__dict__)
@@ -32,6 +35,7 @@ try:
     exec(compile(task["source"], "<sent script>", "exec"), space)
     text = json.dumps({"result": space["RESULT"]}) if "RESULT" in space else json.dumps({"error": "set no RESULT"})
 except BaseException:
+    import traceback
     text = json.dumps({"error": traceback.format_exc()[-8000:]})
 answer.write(text)
 answer.close()
@@ -39,7 +43,8 @@ sys.stdout.flush()
 os._exit(0)
 """
 
-ARGV: Final = ("python3", "-I", "-c", BOOTSTRAP)
+ARGV: Final = ("python3", "-IS", "-c", BOOTSTRAP)
+"""Without `site`, and above without `importlib.abc` and `traceback`: importing those takes longer than most scripts."""
 ERROR_LINES = 20
 
 

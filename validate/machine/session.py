@@ -142,10 +142,10 @@ class Session:
             raise
         self._events.emit(
             "command",
-            words if argv[:3] != guestscript.ARGV[:3] else "python3 -I -c … (sent script)",
+            words if argv[:3] != guestscript.ARGV[:3] else "python3 -IS -c … (sent script)",
             seconds=reply.seconds,
             where=self._name,
-            argv=list(argv) if argv[:3] != guestscript.ARGV[:3] else ["python3", "-I", "-c", "…"],
+            argv=list(argv) if argv[:3] != guestscript.ARGV[:3] else ["python3", "-IS", "-c", "…"],
             status=reply.status,
             stdout=reply.stdout[:HEAD].decode(errors="backslashreplace"),
             stderr=reply.stderr[:HEAD].decode(errors="backslashreplace"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import struct
 from typing import Any
 
@@ -64,9 +63,9 @@ class Kernel:
 
     def __init__(self) -> None:
         """Find the system call. Raises `CouldNotLookError` on an architecture that is not known."""
-        number = SYSCALL.get(platform.machine())
+        number = SYSCALL.get(os.uname().machine)
         if number is None:
-            raise CouldNotLookError(f"bpf(2): its number on {platform.machine()} is not known")
+            raise CouldNotLookError(f"bpf(2): its number on {os.uname().machine} is not known")
         self._number = number
         self._library = ctypes.CDLL(None, use_errno=True)
 

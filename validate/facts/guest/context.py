@@ -6,7 +6,6 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 COMMAND_SECONDS = 60.0
@@ -200,7 +199,7 @@ def describe(problem: object) -> str:
 
 def base_name(path: str) -> str:
     """Last part of a path."""
-    return Path(path).name
+    return path.rstrip("/").rpartition("/")[2]
 
 
 def monotonic() -> float:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import platform
+import os
 import shlex
+import sys
 from typing import Any
 
 from validate.facts.guest.context import Context, CouldNotLookError
@@ -50,7 +51,7 @@ def collect(context: Context) -> dict[str, Any]:
             "hostname": reader.text("/proc/sys/kernel/hostname").strip(),
             "os": parse_os_release(reader.text("/etc/os-release")),
             "kernel": reader.text("/proc/sys/kernel/osrelease").strip(),
-            "architecture": platform.machine(),
+            "architecture": os.uname().machine,
             "boot_id": reader.text("/proc/sys/kernel/random/boot_id").strip(),
             "machine_id": reader.text("/etc/machine-id").strip(),
             "cmdline": reader.text("/proc/cmdline").split(),
@@ -58,7 +59,7 @@ def collect(context: Context) -> dict[str, Any]:
             # `degraded` and `starting` are answers, though systemctl exits with 1
             "state": context.commands.output(*STATE, accept=range(5)).strip(),
             "failed": [line.split()[0] for line in failed.splitlines() if line.split()],
-            "python": platform.python_version(),
+            "python": ".".join(str(part) for part in sys.version_info[:3]),
             "clock": clock(),
         }
     }
