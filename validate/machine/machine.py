@@ -17,6 +17,7 @@ from typing import Any
 
 import paramiko
 
+from results.base.deadline import Deadline
 from results.base.errors import InfrastructureError
 from results.base.events import Events
 from results.base.process import end
@@ -42,6 +43,9 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 USER = "root"
 GREETING = 30.0
 """Seconds that QEMU itself may take to answer, on a busy host."""
+
+HANGING_UP = 0.05
+"""Seconds between two looks at QEMU's network, which tells of nothing by itself."""
 
 RESET = "reset"
 """The snapshot that is taken for a moment when the guest resets."""
@@ -112,17 +116,40 @@ class Machine:
         return record
 
     def snapshot_save(self, name: str) -> None:
-        """Keep memory and disk under `name`, inside the overlay. The machine stands still meanwhile."""
+        """Keep memory and disk under `name`, inside the overlay. The machine stands still meanwhile.
+
+        The SSH session ends first, and a new one is made, since connections would be in the snapshot, too.
+        """
+        self._hang_up(f"snapshot {name}")
         self._snapshot("snapshot-save", name)
+        self._connect_again(name)
 
     def snapshot_load(self, name: str) -> None:
         """Go back to a snapshot: same boot, earlier time. Every SSH session ends; a new one is made.
 
         The guest's clock is as late as the snapshot is old, so never measure after this.
         """
+        self._hang_up(f"snapshot {name}")
+        self._snapshot("snapshot-load", name)
+        self._connect_again(name)
+
+    def _hang_up(self, why: str) -> None:
+        """End the session, and wait until QEMU's network has forgotten it.
+
+        A connection that is both in the snapshot and in QEMU would be there twice after loading, at two points of
+        its life: machine and network then confirm to each other for ever what neither has sent, as fast as they can.
+        """
         if self._session is not None:
             self._session.close()
-        self._snapshot("snapshot-load", name)
+        waiting = Deadline.after(TRY * self.accelerator.time_scale, f"machine {self.name}: {why}: the end of SSH")
+        while open_connections(self._qmp.monitor("info usernet")):
+            if waiting.passed():
+                raise waiting.error(
+                    "the machine does not close its end of the connection", evidence=self.console_tail()
+                )
+            time.sleep(HANGING_UP)
+
+    def _connect_again(self, name: str) -> None:
         self._drain()
         self._trouble = ""
         context = f"machine {self.name}: snapshot {name}"
@@ -292,6 +319,12 @@ class Machine:
                 evidence=self.console_tail(),
             )
         return found
+
+
+def open_connections(usernet: str) -> list[str]:
+    """TCP connections that neither side has done with, out of `info usernet`."""
+    states = re.findall(r"TCP\[(\w+)\]", usernet)
+    return [state for state in states if state not in ("HOST_FORWARD", "TIME_WAIT", "CLOSED")]
 
 
 def forwarded_port(usernet: str) -> int:

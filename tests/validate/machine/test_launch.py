@@ -13,7 +13,7 @@ from results.base.errors import InfrastructureError
 from results.base.events import Events
 from validate.machine import launch
 from validate.machine.firmware import find_firmware
-from validate.machine.machine import forwarded_port
+from validate.machine.machine import forwarded_port, open_connections
 from validate.machine.requirements import REQUIREMENTS, Requirement, missing
 
 
@@ -113,3 +113,13 @@ def test_the_forwarded_port() -> None:
     assert forwarded_port(table) == 40872
     with pytest.raises(InfrastructureError, match="does not tell the port"):
         forwarded_port("nothing")
+
+
+def test_the_connections_that_are_still_open() -> None:
+    line = "  TCP[{}]    28       127.0.0.1 38773       10.0.2.15    22     0     0\r\n"
+    over = "".join(line.format(state) for state in ("HOST_FORWARD", "TIME_WAIT", "CLOSED"))
+    assert open_connections("Hub -1 (net):\r\n" + over) == []
+    assert open_connections(over + line.format("FIN_WAIT_1") + line.format("ESTABLISHED")) == [
+        "FIN_WAIT_1",
+        "ESTABLISHED",
+    ]
