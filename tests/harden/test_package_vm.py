@@ -53,6 +53,8 @@ class Administrator:
 
     def __init__(self, booted: Machine) -> None:
         self.machine = booted
+        self.bare = self.look()
+        """As it is before the package comes."""
 
     def run(self, *argv: str, timeout: float = 240) -> Reply:
         return self.machine.session.run(argv, check=False, timeout=timeout)
@@ -89,10 +91,11 @@ def admin(
     folder = tmp_path_factory.mktemp("package")
     with machine(disk, settings=MachineSettings(accelerator=accelerator), folder=folder, events=events) as booted:
         make_family(booted.session, plan.product)
+        administrator = Administrator(booted)
         (package,) = [content for name, content in packages(plan, EPOCH).items() if name.endswith(".deb")]
         booted.session.put("/root/hardening.deb", package, 0o600)
         booted.session.run(["dpkg", "-i", "/root/hardening.deb"], timeout=120)
-        yield Administrator(booted)
+        yield administrator
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +208,30 @@ def test_a_fault_is_told_and_only_while_it_lasts(admin: Administrator) -> None:
     assert float(score.split(":")[1].split()[0]) <= 1.5
 
 
+def test_an_audit_tells_what_has_changed_since_an_older_one(admin: Administrator) -> None:
+    assert admin.run("security-audit.sh", "--json", "/root/old.json").status == 0
+    assert admin.run("sysctl", "-w", "kernel.kptr_restrict=0").status == 0
+    status, result = admin.audit("--against", "/root/old.json")
+    assert result["changes"] == [{"control": "sysctl.kptr-restrict", "before": "pass", "after": "fail"}]
+    assert status > 0
+    assert admin.run("sysctl", "-w", "kernel.kptr_restrict=2").status == 0
+    assert admin.run("ln", "-s", "/root/victim", "/tmp/planted.json").status == 0
+    refused = admin.run("security-audit.sh", "--json", "/tmp/planted.json")
+    assert (refused.status, "/tmp/planted.json: File exists" in refused.text) == (4, True), refused.text
+    assert admin.run("ls", "/root/victim").status != 0
+
+
+@pytest.mark.parametrize(("mode", "status"), [("complain", 1), ("enforce", 0)])
+def test_profiles_may_only_tell_for_a_while(admin: Administrator, mode: str, status: int) -> None:
+    reply = admin.run(APPLY, mode)
+    assert reply.status == 0, reply.text
+    loaded = admin.run("cat", "/sys/kernel/security/apparmor/profiles").text.splitlines()
+    ours = [line for line in loaded if line.startswith("dots-family.")]
+    assert len(ours) >= 4
+    assert {line.rpartition(" ")[2] for line in ours} == {f"({mode})"}
+    assert admin.run(APPLY, "status").status == status
+
+
 def test_reverting_leaves_no_difference(admin: Administrator, stock: dict[str, Any]) -> None:
     assert admin.run("rm", TUNING).status == 0
     reply = admin.run(APPLY, "revert")
@@ -212,3 +239,19 @@ def test_reverting_leaves_no_difference(admin: Administrator, stock: dict[str, A
     now = admin.look()
     locked = {path for path in now if path.startswith("/proc/sys/")}  # of these, some wait for the reboot
     assert {path: now[path] for path in now.keys() - locked} == {path: stock[path] for path in stock.keys() - locked}
+    admin.machine.reboot()
+    assert admin.look() == stock
+
+
+def test_removed_while_it_is_applied_it_can_be_reverted_still(admin: Administrator) -> None:
+    """And a layer that was left out is left alone."""
+    assert admin.run(APPLY, "--without", "network").status == 0
+    assert "/etc/dots-family-hardening/egress.nft" not in admin.look()
+    assert admin.run("dpkg", "-P", "dots-family-hardening", timeout=480).status == 0
+    reply = admin.run("/var/lib/dots-family-hardening/tool/harden-production-security.sh", "revert")
+    assert reply.status == 0, reply.text
+    now = admin.look()
+    locked = {path for path in admin.bare if path.startswith("/proc/sys/")}
+    assert {path: now[path] for path in now.keys() - locked} == {
+        path: admin.bare[path] for path in admin.bare.keys() - locked
+    }
