@@ -55,7 +55,7 @@ TRY = 10.0
 
 
 class Machine:
-    """Use it inside `with machine(...)`. `session` is another object after each reboot: ask for it anew."""
+    """Use it inside `with machine(...)`. `session` is another object after each reboot and snapshot: ask anew."""
 
     def __init__(self, name: str, settings: MachineSettings, stack: ExitStack, folder: Path, events: Events) -> None:
         """Nothing runs yet; `stack` will put everything back."""
@@ -120,7 +120,7 @@ class Machine:
 
         The SSH session ends first, and a new one is made, since connections would be in the snapshot, too.
         """
-        self._hang_up(f"snapshot {name}")
+        self._hang_up(name)
         self._snapshot("snapshot-save", name)
         self._connect_again(name)
 
@@ -129,11 +129,12 @@ class Machine:
 
         The guest's clock is as late as the snapshot is old, so never measure after this.
         """
-        self._hang_up(f"snapshot {name}")
+        if self._session is not None:
+            self._session.close()
         self._snapshot("snapshot-load", name)
         self._connect_again(name)
 
-    def _hang_up(self, why: str) -> None:
+    def _hang_up(self, name: str) -> None:
         """End the session, and wait until QEMU's network has forgotten it.
 
         A connection that is both in the snapshot and in QEMU would be there twice after loading, at two points of
@@ -141,7 +142,9 @@ class Machine:
         """
         if self._session is not None:
             self._session.close()
-        waiting = Deadline.after(TRY * self.accelerator.time_scale, f"machine {self.name}: {why}: the end of SSH")
+        waiting = Deadline.after(
+            TRY * self.accelerator.time_scale, f"machine {self.name}: snapshot {name}: the end of SSH"
+        )
         while open_connections(self._qmp.monitor("info usernet")):
             if waiting.passed():
                 raise waiting.error(
