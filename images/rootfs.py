@@ -57,7 +57,7 @@ def base_inputs(target: Target, sources: Sequence[str], epoch: int) -> dict[str,
         "sources": "\n".join(apt.without_secrets(line) for line in sources),
         "epoch": str(epoch),
         "boot files": digest((BOOT_FILES_SETTINGS + " ".join(BOOT_MODULES)).encode()),
-        "base steps": step_digest("base.sh"),
+        "base steps": step_digest("base.sh", "excluded-paths"),
     }
 
 
@@ -98,7 +98,8 @@ def base(target: Target, sources: Sequence[str], *, cache: Cache, epoch: int, ev
             (work / "apt.conf").write_text(apt.connection_settings(events), encoding="utf-8")
             (work / "initramfs.conf").write_text(BOOT_FILES_SETTINGS, encoding="utf-8")
             (work / "initramfs.modules").write_text("".join(f"{name}\n" for name in BOOT_MODULES), encoding="utf-8")
-            shutil.copyfile(STEPS / "base.sh", work / "base.sh")
+            for name in ("base.sh", "excluded-paths"):
+                shutil.copyfile(STEPS / name, work / name)
             sandbox.handed_in(work / "base.tar")
             shared.mkdir(exist_ok=True)
             sandbox.run_step(

@@ -117,6 +117,17 @@ def test_the_image_holds_no_secret_and_no_identity(built: dict[Variant, BuiltIma
         assert not [one for one in passwords if one.strip("*!")]
 
 
+def test_the_image_holds_licences_and_no_manuals(built: dict[Variant, BuiltImage]) -> None:
+    doc, settings = "/usr/share/doc", "/etc/dpkg/dpkg.cfg.d"
+    empty = ["/usr/share/man", "/usr/share/locale"]
+    asked = [*empty, doc, f"{doc}/libc6", f"{doc}/python3", settings]
+    there = folders(built["baseline"].disk, asked, events=Events())
+    assert [set(there.get(folder, {})) - {".", ".."} for folder in empty] == [set(), set()]
+    assert set(there[f"{doc}/libc6"]) - {".", ".."} == {"copyright"}  # unpacked by mmdebstrap
+    assert "python3" in there[doc]  # and this by dpkg
+    assert "excluded-paths" in there[settings]  # later packages follow
+
+
 def test_the_hardened_disk_has_the_tree_and_the_parameters(built: dict[Variant, BuiltImage]) -> None:
     record, disk = built["hardened"].record, built["hardened"].disk
     assert {file.path: (file.mode, file.group) for file in record.files} == {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hmac
 import logging
-import socket
 
 import paramiko
 
 from results.base.errors import InfrastructureError
+from validate.machine.greeting import NotYetError, greeted
 
 LOOPBACK = "127.0.0.1"
 WINDOW = 1 << 23
@@ -22,21 +22,16 @@ class WrongHostKeyError(InfrastructureError):
     """Somebody answered who does not hold the pinned key: never tried again, never gone on with."""
 
 
-class NotYetError(Exception):
-    """Nobody answered SSH, or not to the end: worth another try while a machine boots."""
-
-
 def connect_pinned(
-    port: int, user: str, client: paramiko.PKey, host_key: bytes, *, timeout: float, banner: float | None = None
+    port: int, user: str, client: paramiko.PKey, host_key: bytes, *, timeout: float, patience: float | None = None
 ) -> paramiko.Transport:
     """Connect to a loopback port; only the holder of `host_key` (an OpenSSH public line) will do.
 
     Neither the user's known_hosts nor an agent nor a password plays a part. Raises `NotYetError` when nobody
-    answers within `timeout` seconds (or speaks at all within `banner` seconds), and `WrongHostKeyError` or
+    answers within `timeout` seconds (or says a first word within `patience` seconds), and `WrongHostKeyError` or
     `InfrastructureError` when trying again is no use.
     """
-    transport = _transport(LOOPBACK, port, timeout)
-    transport.banner_timeout = min(timeout, banner or timeout)
+    transport = _transport(LOOPBACK, port, timeout, min(timeout, patience or timeout))
     try:
         transport.get_security_options().key_types = ("ssh-ed25519",)
         transport.start_client(timeout=timeout)
@@ -65,12 +60,8 @@ def connect_pinned(
 _HINT = "the image must hold no host key of its own, and use the one that the run hands to it"
 
 
-def _transport(host: str, port: int, timeout: float) -> paramiko.Transport:
-    try:
-        connection = socket.create_connection((host, port), timeout=timeout)
-    except OSError as error:
-        raise NotYetError(str(error)) from None
-    transport = paramiko.Transport(connection, default_window_size=WINDOW)
+def _transport(host: str, port: int, timeout: float, patience: float) -> paramiko.Transport:
+    transport = paramiko.Transport(greeted(host, port, patience), default_window_size=WINDOW)
     transport.daemon = True
     transport.banner_timeout = timeout
     transport.handshake_timeout = timeout

@@ -268,7 +268,7 @@ class Machine:
             self._key,
             public_line(self._credentials.host),
             timeout=TRY * self.accelerator.time_scale,
-            banner=patience,
+            patience=patience,
         )
         return Session(transport, f"machine {self.name}", self._events, time_scale=self.accelerator.time_scale)
 

@@ -27,6 +27,11 @@ Aio = Literal["threads", "io_uring"]
 """How QEMU waits for its disk: a pool of threads (always there), or the kernel's ring (see `disk_io`)."""
 
 
+SAME_THREAD = tuple(word for device in ("blk", "net") for word in ("-global", f"virtio-{device}-pci.ioeventfd=off"))
+"""Without KVM, the emulated processor's thread serves its disk and network itself: handing each request to another
+thread and back took 7 % more for facts read from a cold disk, and 5 % more for a boot (two cores, QEMU 7.2)."""
+
+
 @dataclass(frozen=True)
 class Hardware:
     """What the guest sees. `memory` is in MiB."""
@@ -64,8 +69,8 @@ def accelerator_arguments(hardware: Hardware) -> list[str]:
     if hardware.accelerator == "kvm":
         return ["-accel", "kvm", "-cpu", "host"]
     if hardware.deterministic:
-        return ["-accel", "tcg,thread=single", "-icount", "shift=1,sleep=on", "-cpu", EMULATED_CPU]
-    return ["-accel", "tcg,thread=multi", "-cpu", EMULATED_CPU]
+        return ["-accel", "tcg,thread=single", "-icount", "shift=1,sleep=on", "-cpu", EMULATED_CPU, *SAME_THREAD]
+    return ["-accel", "tcg,thread=multi", "-cpu", EMULATED_CPU, *SAME_THREAD]
 
 
 def bare_arguments() -> list[str]:

@@ -15,8 +15,8 @@ from enum import Enum
 
 from results.base.deadline import Deadline
 from results.base.errors import InfrastructureError
-from validate.machine.connect import NotYetError
 from validate.machine.console import Said
+from validate.machine.greeting import NotYetError
 from validate.machine.session import Session
 from validate.machine.settings import Limits
 from validate.machine.signals import Signal
@@ -29,8 +29,8 @@ ASK_SYSTEMD = 10.0
 message may have cut it in two)."""
 
 FIRST_PATIENCE = 4.0
-"""Seconds for which the first try waits for a word from sshd; doubled with each try. Until the guest's network is
-up nobody refuses a connection, and what was sent is lost: a new try beats waiting. A slow guest gets its time, too."""
+"""Seconds for which the first try waits for a word from sshd (see `greeting`); doubled with each try, so that a slow
+guest gets its time, too."""
 
 LONGEST_PATIENCE = 64.0
 

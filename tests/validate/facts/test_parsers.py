@@ -251,6 +251,9 @@ def test_sudoers_and_login_defs() -> None:
 def test_listeners() -> None:
     assert network.parse_table(TCP, "0A") == [{"address": "127.0.0.1", "port": 8080, "uid": 988, "inode": "5179"}]
     assert network.parse_address("00000000000000000000000001000000:0016") == ("::1", 22)
+    assert network.parse_address("0000000000000000FFFF00000100007F:0016") == ("::ffff:127.0.0.1", 22)
+    assert all(network.is_loopback(address) for address in ("127.0.0.53", "::1", "::ffff:127.0.0.1"))
+    assert not any(network.is_loopback(address) for address in ("::", "10.0.2.15", "::ffff:10.0.2.15"))
 
 
 def test_program_info() -> None:

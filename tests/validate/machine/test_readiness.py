@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results.base.errors import InfrastructureError
-from validate.machine.connect import NotYetError, WrongHostKeyError
+from validate.machine.connect import WrongHostKeyError
 from validate.machine.console import FATAL, Said
+from validate.machine.greeting import NotYetError
 from validate.machine.readiness import Phase, State, Wait, advance
 from validate.machine.settings import Limits
 from validate.machine.signals import Signal, from_qmp

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from results.base.errors import InfrastructureError
 from results.base.events import Event, Events
-from validate.machine.connect import NotYetError, WrongHostKeyError
+from validate.machine.connect import WrongHostKeyError
+from validate.machine.greeting import NotYetError
 from validate.machine.session import Session
 
 if TYPE_CHECKING:

@@ -48,7 +48,7 @@ SECTIONS: tuple[Section, ...] = (
 def first_commands(context: Context) -> list[tuple[str, ...]]:
     """Everything that will be asked of other programs, the slowest first."""
     asked: list[tuple[str, ...]] = [journal.COMMAND, units.command(context), ssh.COMMAND, audit.STATUS, audit.RULES]
-    asked += [network.RULES, machine.FAILED, machine.STATE]
+    asked += [network.RULES, machine.STATE]
     exposure = units.exposure_command(context)
     return [*asked, exposure] if exposure else asked
 

@@ -11,7 +11,8 @@ from typing import Any
 from validate.facts.guest.context import Context, CouldNotLookError
 
 FAILED = ("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager", "--full")
-STATE = ("systemctl", "is-system-running")
+STATE = ("systemctl", "show", "--property=SystemState,NFailedUnits")
+"""The manager's own properties. Only where some unit failed is it asked again, which ones."""
 UNSYNCHRONISED = 0x40
 """STA_UNSYNC of adjtimex(2)."""
 
@@ -24,6 +25,12 @@ def parse_os_release(text: str) -> dict[str, str]:
         if equals and key.isidentifier():
             found[key] = " ".join(_unquoted(value))
     return found
+
+
+def parse_properties(text: str) -> dict[str, str]:
+    """`systemctl show` of one thing: property to value."""
+    pairs = (line.partition("=") for line in text.splitlines())
+    return {name: value for name, equals, value in pairs if equals}
 
 
 def _unquoted(value: str) -> list[str]:
@@ -45,7 +52,8 @@ def clock() -> dict[str, Any]:
 def collect(context: Context) -> dict[str, Any]:
     """The section `machine`."""
     reader = context.reader
-    failed = context.commands.output(*FAILED)
+    manager = parse_properties(context.commands.output(*STATE))
+    failed = "" if manager["NFailedUnits"] == "0" else context.commands.output(*FAILED)
     return {
         "machine": {
             "hostname": reader.text("/proc/sys/kernel/hostname").strip(),
@@ -56,8 +64,7 @@ def collect(context: Context) -> dict[str, Any]:
             "machine_id": reader.text("/etc/machine-id").strip(),
             "cmdline": reader.text("/proc/cmdline").split(),
             "uptime": float(reader.text("/proc/uptime").split()[0]),
-            # `degraded` and `starting` are answers, though systemctl exits with 1
-            "state": context.commands.output(*STATE, accept=range(5)).strip(),
+            "state": manager["SystemState"],
             "failed": [line.split()[0] for line in failed.splitlines() if line.split()],
             "python": ".".join(str(part) for part in sys.version_info[:3]),
             "clock": clock(),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
+import socket
 import struct
 from collections.abc import Iterable
 from typing import Any
@@ -22,7 +22,13 @@ def parse_address(word: str) -> tuple[str, int]:
     address, _, port = word.partition(":")
     raw = bytes.fromhex(address)
     words = struct.unpack(f"<{len(raw) // 4}I", raw)
-    return str(ipaddress.ip_address(struct.pack(f">{len(words)}I", *words))), int(port, 16)
+    family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
+    return socket.inet_ntop(family, struct.pack(f">{len(words)}I", *words)), int(port, 16)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only the machine itself can reach an address of `parse_address`."""
+    return address == "::1" or address.startswith(("127.", "::ffff:127."))
 
 
 def parse_table(text: str, state: str) -> list[dict[str, Any]]:
@@ -114,11 +120,7 @@ def collect(context: Context) -> dict[str, Any]:
     chains, sets = parse_rules(rules or "")
     found = listeners(context)
     exposed = sorted(
-        {
-            f"{entry['protocol'].rstrip('6')}/{entry['port']}"
-            for entry in found
-            if not ipaddress.ip_address(entry["address"]).is_loopback
-        }
+        {f"{entry['protocol'].rstrip('6')}/{entry['port']}" for entry in found if not is_loopback(entry["address"])}
     )
     return {
         "network": {
