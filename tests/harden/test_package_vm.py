@@ -166,6 +166,21 @@ def test_killed_in_the_middle_it_says_so_and_goes_back(admin: Administrator, sto
     assert admin.look() == stock
 
 
+def test_a_power_cut_in_the_middle_is_told_and_goes_back(admin: Administrator, stock: dict[str, Any]) -> None:
+    """The boot in between comes up with half of the hardening; one command then puts all of it back."""
+    begun = (
+        f"systemd-run --quiet --collect {APPLY}; "
+        "while ! grep -qs activating /var/lib/dots-family-hardening/progress; do sleep 0.1; done"
+    )
+    assert admin.shell(begun).status == 0
+    admin.machine.cut_power()
+    assert "an earlier start was broken off at: activating" in admin.run(APPLY, "status").text
+    reply = admin.run(APPLY, "revert")
+    assert (reply.status, "this machine is as it was before" in reply.text) == (0, True), reply.text
+    admin.machine.reboot()  # what the boot in between had locked comes back with the next
+    assert admin.look() == stock
+
+
 def test_applied_once_it_is_applied(admin: Administrator) -> None:
     reply = admin.run(APPLY)
     assert reply.status == 0, reply.text

@@ -9,7 +9,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -98,15 +98,30 @@ class Machine:
 
         Done means: one reset, another boot_id, and everything that ready means. Raises `InfrastructureError`.
         """
+
+        def ask(session: Session) -> None:
+            with suppress(InfrastructureError):  # the connection may drop before the answer is there
+                session.run(["systemctl", "reboot"], check=False, timeout=30 * self.accelerator.time_scale)
+
+        return self._through_reset("reboot", ask)
+
+    def cut_power(self) -> BootRecord:
+        """Reset without a word to the guest, whose memory is lost with all that it had not written to its disk yet.
+
+        Done means the same as for `reboot`. Raises `InfrastructureError`.
+        """
+        self._hang_up("power cut")
+        return self._through_reset("power cut", lambda _: self._qmp.execute("system_reset"))
+
+    def _through_reset(self, what: str, begin: Callable[[Session], object]) -> BootRecord:
         old = self.boots[-1].boot_id
         session = self.session
         self._drain()
         self._expecting_reset = True
         started = time.monotonic()
-        with suppress(InfrastructureError):  # the connection may drop before the answer is there
-            session.run(["systemctl", "reboot"], check=False, timeout=30 * self.accelerator.time_scale)
+        begin(session)
         try:
-            self._until_ready(State(Phase.RESETTING, started), f"machine {self.name}: reboot {len(self.boots)}")
+            self._until_ready(State(Phase.RESETTING, started), f"machine {self.name}: {what} {len(self.boots)}")
         finally:
             session.close()
             self._expecting_reset = False
@@ -120,7 +135,7 @@ class Machine:
 
         The SSH session ends first, and a new one is made, since connections would be in the snapshot, too.
         """
-        self._hang_up(name)
+        self._hang_up(f"snapshot {name}")
         self._snapshot("snapshot-save", name)
         self._connect_again(name)
 
@@ -134,7 +149,7 @@ class Machine:
         self._snapshot("snapshot-load", name)
         self._connect_again(name)
 
-    def _hang_up(self, name: str) -> None:
+    def _hang_up(self, before: str) -> None:
         """End the session, and wait until QEMU's network has forgotten it.
 
         A connection that is both in the snapshot and in QEMU would be there twice after loading, at two points of
@@ -142,9 +157,7 @@ class Machine:
         """
         if self._session is not None:
             self._session.close()
-        waiting = Deadline.after(
-            TRY * self.accelerator.time_scale, f"machine {self.name}: snapshot {name}: the end of SSH"
-        )
+        waiting = Deadline.after(TRY * self.accelerator.time_scale, f"machine {self.name}: {before}: the end of SSH")
         while open_connections(self._qmp.monitor("info usernet")):
             if waiting.passed():
                 raise waiting.error(

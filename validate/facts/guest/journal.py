@@ -8,11 +8,16 @@ from typing import Any
 
 from validate.facts.guest.context import Context, text_of
 
-# Unit files that systemd complains of; AppArmor's denials reach the journal as audit records or kernel lines.
+ENTRIES = 20_000
+"""Entries that are looked at, the newest; whatever fills the journal cannot make the audit wait for long."""
+# Unit files that systemd complains of: by itself, and to the kernel's log before there is a journal. Anybody can call
+# himself systemd in the journal, but nobody else is process 1, and only root writes the kernel's log. AppArmor's
+# denials come as audit records or kernel lines.
 COMMAND = (
-    *("journalctl", "--boot", "--no-pager", "--output=json", "--all"),
+    *("journalctl", "--boot", "--no-pager", "--output=json", "--all", f"--lines={ENTRIES}"),
     "--output-fields=MESSAGE,UNIT,CONFIG_FILE,CONFIG_LINE,SYSLOG_IDENTIFIER,_TRANSPORT",
-    *("SYSLOG_IDENTIFIER=systemd", "PRIORITY=4", "PRIORITY=3", "+"),
+    *("_PID=1", "PRIORITY=4", "PRIORITY=3", "+"),
+    *("_TRANSPORT=kernel", "SYSLOG_IDENTIFIER=systemd", "PRIORITY=4", "PRIORITY=3", "+"),
     *("_TRANSPORT=audit", "_AUDIT_TYPE_NAME=AVC", "+"),
     *("_TRANSPORT=kernel", "PRIORITY=5"),
 )
@@ -20,6 +25,8 @@ AUDIT_LOG = "/var/log/audit/audit.log"
 AUDIT_TAIL = 4 << 20
 KEPT = 200
 """Lines kept of each kind; the totals tell of more."""
+LONGEST = 1000
+"""Characters kept of a line."""
 _EVENT = re.compile(r"audit\((\d+)\.(\d+):(\d+)\)")
 _PROFILE = re.compile(r'profile="([^"]*)"')
 _UNIT_FILE = re.compile(
@@ -128,10 +135,10 @@ def collect(context: Context) -> dict[str, Any]:
     return {
         "journal": {
             "persistent": bool(machine) and context.reader.exists(f"/var/log/journal/{machine}"),
-            "denials": mine[:KEPT],
+            "denials": [line[:LONGEST] for line in mine[:KEPT]],
             "denials_total": len(mine),
             "denials_elsewhere": len(every) - len(mine),
-            "unit_warnings": warnings[:KEPT],
+            "unit_warnings": [line[:LONGEST] for line in warnings[:KEPT]],
             "unit_warnings_total": len(warnings),
         }
     }
