@@ -84,3 +84,11 @@ def test_on_nixos_the_generated_file_names_the_folders(tmp_path: Path) -> None:
     ]
     assert dbus.product_rules(context, files)[0]["attributes"] == {"own": "org.x"}
     assert dbus.activations(context.reader)["org.x"]["user"] == "x"
+
+
+def test_an_activation_file_counts_by_its_one_section() -> None:
+    text = (
+        "# Name=no\n[Other]\nName=no\n[D-BUS Service]\n Name = org.x \n#User=no\nExec=/bin/x --a=b\n[Last]\nUser=no\n"
+    )
+    assert dbus.parse_service(text) == {"Name": "org.x", "Exec": "/bin/x --a=b"}
+    assert dbus.parse_service("Name=org.x\n") == {}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import configparser
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from validate.facts.guest.context import Context, CouldNotLookError, Reader
+from validate.facts.guest.digest import sha256
 from validate.facts.guest.processes import id_names
 from validate.guest.dbus import SYSTEM_BUS, Address, BusError, Connection
 from validate.guest.wire import WireError
@@ -95,7 +94,7 @@ def policies(context: Context) -> list[dict[str, Any]]:
     found = []
     for path in paths:
         raw = reader.bytes(path)
-        entry: dict[str, Any] = {"file": path, "sha256": hashlib.sha256(raw).hexdigest()}
+        entry: dict[str, Any] = {"file": path, "sha256": sha256(raw)}
         try:
             entry["rules"] = parse_policy(raw.decode(errors="replace"))
         except ET.ParseError as error:
@@ -116,15 +115,26 @@ def product_rules(context: Context, files: list[dict[str, Any]]) -> list[dict[st
     ]
 
 
+def parse_service(text: str) -> dict[str, str]:
+    """Keys of an activation file's one section that counts."""
+    found: dict[str, str] = {}
+    inside = False
+    for line in (line.strip() for line in text.splitlines()):
+        key, equals, value = line.partition("=")
+        if line.startswith("["):
+            inside = line == "[D-BUS Service]"
+        elif inside and equals and not line.startswith("#"):
+            found[key.strip()] = value.strip()
+    return found
+
+
 def activations(reader: Reader) -> dict[str, dict[str, str]]:
     """Names that the bus starts on demand, and as whom."""
     found: dict[str, dict[str, str]] = {}
     for folder in (*ACTIVATION, *named_folders(reader, "servicedir")):
         for file in reader.some_names(folder):
-            parser = configparser.ConfigParser(interpolation=None, strict=False)
-            try:
-                parser.read_string(reader.text(f"{folder}/{file}"))
-                section = parser["D-BUS Service"]
+            section = parse_service(reader.text(f"{folder}/{file}"))
+            if "Name" in section:  # otherwise the bus ignores it as well
                 found.setdefault(
                     section["Name"],
                     {
@@ -134,8 +144,6 @@ def activations(reader: Reader) -> dict[str, dict[str, str]]:
                         "unit": section.get("SystemdService", ""),
                     },
                 )
-            except (configparser.Error, KeyError):
-                continue  # the bus ignores it as well
     return dict(sorted(found.items()))
 
 

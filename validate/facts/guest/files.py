@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from typing import Any
 
 from validate.facts.guest.context import Context
+from validate.facts.guest.digest import sha256
 from validate.facts.guest.journal import product_profiles
 from validate.facts.guest.processes import id_names
 
@@ -92,7 +92,7 @@ def describe_path(context: Context, path: str) -> dict[str, Any] | None:
 def _digest(context: Context, path: str) -> str | None:
     if path.startswith(UNHASHED):
         return None
-    return hashlib.sha256(context.reader.bytes(path, HASHED)).hexdigest()
+    return sha256(context.reader.bytes(path, HASHED))
 
 
 def collect_files(context: Context) -> dict[str, Any]:

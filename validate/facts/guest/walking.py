@@ -1,9 +1,10 @@
 """Walks a file system by several processes at once, for the few files in it that matter.
 
 On the first walk after a boot nearly every folder is a read from the disk, and each read is a wait: a process for each
-CPU waits, and meanwhile the collector does its own work (more of them took 8 % longer on an emulated machine's one). Processes and not threads, since threads hand
-Python's lock over at each of ten thousand calls (a walk of what is cached took 3.1 s by one thread, 5.8 s by eight).
-The folders to walk are handed out by a pipe of their numbers, so that none has to know who is how far.
+CPU waits, and meanwhile the collector does its own work (more of them took 8 % longer on an emulated machine's one).
+Processes and not threads, since threads hand Python's lock over at each of ten thousand calls (a walk of what is cached
+took 3.1 s by one thread, 5.8 s by eight). The folders to walk are handed out by a pipe of their numbers, so that none
+has to know who is how far.
 """
 
 from __future__ import annotations
