@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from images.target import Target
+from results.attest.keys import public_key
 from results.base.errors import Interrupted, PipelineError, UsageError
 from results.base.events import Events
 from results.cost import folder as perf_folder
-from results.cost import history
+from results.cost import history, signed
 from results.cost.judge import Clock, Judgement, conclude, judge
 from results.cost.records import Note, PerfBoot, PerfMeasure, PerfRecord
 from results.records import Conditions, Verdict
@@ -169,7 +170,18 @@ def _remember(keeper: Keeper, options: Options, target: Target) -> PerfRecord:
         return keeper.update(finished=timestamp())
     notes, series = history.look_back(history.read(path), newest)
     history.append(path, newest)
+    notes += _since_release(keeper.record, options, target)
     return keeper.update(notes=(*keeper.record.notes, *notes), history=series, finished=timestamp())
+
+
+def _since_release(record: PerfRecord, options: Options, target: Target) -> tuple[Note, ...]:
+    """Against the last run that was signed with `--key`, if one is named."""
+    if not options.key:
+        return ()
+    last, passed_over = signed.last_signed(options.results, target.name, public_key(Path(options.key)))
+    if last is None:
+        return (*passed_over, Note(text="No signed run with costs to compare with."))
+    return (*passed_over, *signed.compare(last, record))
 
 
 def _attribute(bench: Bench, keeper: Keeper, options: Options, measures: Sequence[PerfMeasure]) -> None:
@@ -190,6 +202,8 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
     """Measure every chosen target; the worst exit code counts."""
     plan = load_plan(options.product)
     targets = chosen_targets(options)
+    if options.key:
+        public_key(Path(options.key))  # what is wrong with it is told before anything boots
     requirements.require()
     if options.run and load_run(Path(options.run)).record.target not in {target.name for target in targets}:
         raise UsageError(f"--run {options.run}: is of another target", "--target names what is measured")
