@@ -51,6 +51,14 @@ class Lynis(Strict):
     remarks: tuple[Remark, ...] = Field(default=(), max_length=MOST)
 
 
+class Audit(Strict):
+    """Our own audit of a machine that Lynis was asked about, too."""
+
+    seconds: float = Field(gt=0)
+    """Collecting all facts over SSH, and judging them."""
+    checks: int = Field(gt=0)
+
+
 class Exposure(Strict):
     """systemd's own score of one unit, 0 (least exposed) to 10; None where the unit is not there."""
 
@@ -110,6 +118,15 @@ class Judges(Strict):
     after: Lynis
     exposures: tuple[Exposure, ...] = Field(default=(), max_length=MOST)
     kernel: Kernel = Kernel()
+    audit: Audit | None = None
+    """Of the hardened machine, before Lynis."""
+
+    @property
+    def times_faster(self) -> float | None:
+        """How many of our checks are done in the time of one of Lynis' tests; None where either is not known."""
+        if self.audit is None or not self.after.tests:
+            return None
+        return (self.after.seconds / self.after.tests) / (self.audit.seconds / self.audit.checks)
 
     @property
     def gone(self) -> tuple[Remark, ...]:

@@ -23,8 +23,10 @@ from images.target import Target
 from images.workload.choice import choose_workload
 from results.base.errors import ExitCode, UsageError
 from results.base.events import Events
+from results.judges import FILE as JUDGES
+from results.judges import Judges
 from results.records import Variant
-from results.store import load_run
+from results.store import load_run, read_record
 from results.terminal import Terminal
 from validate.audit.judge import judge
 from validate.commands.build import debian_targets
@@ -102,9 +104,9 @@ def machine_figures(image: BuiltImage, plan: Plan, options: Options, events: Eve
         yield Figure("from the guest's ready to ours", boot.seconds_to_ready - boot.seconds_to_console_ready, 1)
         units, paths = needed(check.fact for check in plan.checks)
         make_family(booted.session, plan.product)
-        for when, limit in (("right after the boot", None), ("on the settled machine", 6.0)):
+        for when in ("right after the boot", "on the settled machine"):
             seconds, facts = timed(lambda: collect(booted.session, plan.product, extra_units=units, extra_paths=paths))
-            yield Figure(f"collecting all facts, {when}", seconds, limit)
+            yield Figure(f"collecting all facts, {when}", seconds, 6)
         checks = [asdict(check) for check in plan.checks]
         yield Figure(f"judging {len(checks)} checks", timed(lambda: judge(checks, facts))[0], 0.05)
 
@@ -124,6 +126,17 @@ def run_figures(options: Options) -> Iterator[Figure]:
             yield Figure("peak memory of our own process", record.peak_memory / 2**20, 200, "MB")
 
 
+def peer_figures(options: Options) -> Iterator[Figure]:
+    """Others at the same work, as ratios: what the newest `judges` run of each machine recorded."""
+    for path in sorted((options.results.parent / "judges").glob(f"*/{JUDGES}"), reverse=True)[:1]:
+        with contextlib.suppress(UsageError):
+            made = read_record(path, Judges)
+            if made.times_faster is not None:
+                yield Figure(
+                    f"checks in the time of one of Lynis' ({path.parent.name})", made.times_faster, None, "times"
+                )
+
+
 def run(options: Options, events: Events, terminal: Terminal) -> int:
     """Print every figure as soon as it is known; exit code 1 where one is over its limit."""
     plan = load_plan(options.product)
@@ -140,7 +153,7 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
         for figure in machine_figures(images["hardened"], plan, options, events):
             terminal.line(figure.line)
             late |= figure.limit is not None and figure.value > figure.limit
-    for figure in run_figures(options):
+    for figure in (*run_figures(options), *peer_figures(options)):
         terminal.line(figure.line)
         late |= figure.limit is not None and figure.value > figure.limit
     return int(ExitCode.FAIL if late else ExitCode.PASS)

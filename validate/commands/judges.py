@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from images.build import BuiltImage
@@ -24,7 +24,7 @@ from validate.commands.validate import images_for
 from validate.family import CHILD, make_family
 from validate.judges.answers import load_answers, load_wanted
 from validate.judges.kernel import kernel
-from validate.judges.run import Opinion, ask, fetch_lynis
+from validate.judges.run import Opinion, ask, audited, fetch_lynis
 from validate.judges.side_by_side import side_by_side
 from validate.judges.verdict import Question, judged
 from validate.machine.accelerator import Accelerator, choose
@@ -52,7 +52,10 @@ class Court:
         with machine(disk, settings=settings, folder=self.folder.path, name=variant, events=self.events) as booted:
             make_family(booted.session, self.plan.product)
             scale = self.accelerator.time_scale
-            return ask(booted.session, self.lynis, variant, time_scale=scale, events=self.events)
+            with self.events.step(f"{variant}: our own audit"):
+                audit = audited(booted.session, self.plan)
+            heard = ask(booted.session, self.lynis, variant, time_scale=scale, events=self.events)
+            return replace(heard, audit=audit)
 
 
 def lines(made: Judges) -> Iterator[str]:
@@ -67,6 +70,8 @@ def lines(made: Judges) -> Iterator[str]:
     remarks = f"{len(made.before.remarks)} remarks before, {len(made.after.remarks)} after"
     yield f"Lynis {made.after.version}: {remarks}, {made.after.tests} tests"
     yield f"Lynis' hardening index: {made.before.index} before, {made.after.index} after"
+    if made.times_faster is not None:
+        yield f"our own audit: {made.times_faster:.0f} checks in the time of one of Lynis' tests"
     yield from (f"FAIL: {one_line(why)}" for why in made.why)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from images import apt
@@ -12,12 +13,15 @@ from images.target import Target
 from images.tool import tool_files
 from results.base.errors import InfrastructureError
 from results.base.events import Events
-from results.judges import Lynis
+from results.judges import Audit, Lynis
+from validate.audit.judge import judge
+from validate.facts.collect import collect, needed
 from validate.judges.exposure import COMMAND, parse_scores
 from validate.judges.exposure import LIMIT as SCORES_LIMIT
 from validate.judges.kernel import KernelState, read_state
 from validate.judges.lynis import LIMIT, parse_report
 from validate.machine.session import Session
+from validate.plan import Plan
 
 PACKAGE = "lynis"
 FOLDERS = ("usr/sbin/lynis", "usr/share/lynis", "etc/lynis")
@@ -36,11 +40,21 @@ class Opinion:
     lynis: Lynis
     scores: Mapping[str, float]
     kernel: KernelState
+    audit: Audit | None = None
 
 
 def fetch_lynis(target: Target, cache: Cache, events: Events) -> Path:
     """Debian's own package of the target's suite, as a tar. Raises `InfrastructureError`."""
     return tool_files(target, apt.discover(target), PACKAGE, FOLDERS, cache=cache, events=events)
+
+
+def audited(session: Session, plan: Plan) -> Audit:
+    """How long our own audit takes of the same machine. Raises `InfrastructureError`."""
+    units, paths = needed(check.fact for check in plan.checks)
+    checks = [asdict(check) for check in plan.checks]
+    started = time.monotonic()
+    judge(checks, collect(session, plan.product, extra_units=units, extra_paths=paths))
+    return Audit(seconds=round(time.monotonic() - started, 3), checks=len(checks))
 
 
 def ask(session: Session, lynis: Path, name: str, *, time_scale: float, events: Events) -> Opinion:

@@ -39,6 +39,7 @@ def judged(question: Question, before: Opinion, after: Opinion, kernel: Kernel) 
         after=answered(after.lynis, question.answers),
         exposures=scores,
         kernel=kernel,
+        audit=after.audit,
     )
     why = tuple(reasons(made))
     notes = tuple(

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harden.product import DEFAULT_PRODUCT, load_product
 from results.base.errors import InfrastructureError
-from results.judges import Kernel, Lynis, Remark
+from results.judges import Audit, Kernel, Lynis, Remark
 from results.records import Verdict
 from results.store import as_json
 from validate.judges.answers import Wanted, parse_answers
@@ -98,3 +100,9 @@ def test_two_expectations_of_one_name_stay_two() -> None:
 def test_rows_that_are_none_are_refused(raw: bytes) -> None:
     with pytest.raises(InfrastructureError, match="kernel-hardening-checker"):
         parse_rows(raw)
+
+
+def test_the_record_tells_how_much_faster_our_own_audit_is() -> None:
+    assert judged(QUESTION, BEFORE, opinion(85, LEFT), Kernel()).times_faster is None
+    ours = replace(opinion(85, LEFT), audit=Audit(seconds=4.0, checks=1000))
+    assert judged(QUESTION, BEFORE, ours, Kernel()).times_faster == pytest.approx((1 / 250) / (4 / 1000))
