@@ -260,6 +260,25 @@ class Measure(Strict):
     why: str = ""
 
 
+class Turn(Strict):
+    """One control or probe whose outcome is another one than in the last signed run."""
+
+    name: str
+    before: str
+    after: str
+
+
+class Release(Strict):
+    """The hardened image against that of the last signed run."""
+
+    run: str
+    """Empty where there is no signed run to compare with; a note says why."""
+    started: str = ""
+    controls: tuple[Turn, ...] = ()
+    probes: tuple[Turn, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class Comparison(Strict):
     """`comparison.json`."""
 
@@ -274,6 +293,8 @@ class Comparison(Strict):
     """Baked against deployed."""
     rebooted: tuple[Difference, ...] | None = None
     """The baked machine before and after one more reboot; None: not compared."""
+    release: Release | None = None
+    """Against the last signed run; None: no key was named whose runs are releases."""
     measures: tuple[Measure, ...]
     bootstrap_seed: int
     notes: tuple[str, ...] = ()

@@ -109,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
     add("--only", action="append", default=[], metavar="GLOB", help="falsify: these controls only, repeatable")
     add("--results", type=Path, default=Path("results/runs"), metavar="FOLDER", help="where runs go (results/runs)")
     add("--product", type=Path, default=None, metavar="FILE", help="another product description")
-    add("--key", default="", metavar="FILE", help="sign: private key; verify, perf: public key (Ed25519)")
+    add("--key", default="", metavar="FILE", help="sign: private key; verify, validate, perf: public key (Ed25519)")
     add("--generate-key", default="", metavar="FILE", help="sign: make a key pair, FILE and FILE.pub")
     add("--even-failed", action="store_true", help="sign: a run whose verdict is fail, too")
     add("--nixpkgs", default="", metavar="PATH", help="nix: a nixpkgs tree to evaluate the modules in")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from images.build import BuiltImage
+from results import release
 from results.base.errors import ExitCode
 from results.base.events import Events
 from results.compare import Rules, Side, compare, load_explanations
@@ -36,6 +37,8 @@ class Job:
     repetitions: int
     keep: bool
     waivers: Waivers | None = None
+    release: release.Found | None = None
+    """The last signed run; None: not asked for."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ class Pipeline:
             return baked, self.observer.audit(booted.session, self._key(booted, "hardened", "rebooted"))
 
     def _compare(self, seen: Seen) -> Comparison:
-        return compare(
+        made = compare(
             self.job.target,
             Side(seen.before.findings, seen.before.samples, stable(seen.before.facts)),
             Side(seen.after.findings, seen.after.samples, stable(seen.after.facts)),
@@ -144,6 +147,10 @@ class Pipeline:
             self.rules,
             Side(seen.rebooted.findings, (), stable(seen.rebooted.facts)),
         )
+        if self.job.release is None:
+            return made
+        told = release.since(self.job.release, seen.baked.findings, seen.baked.probes)
+        return made.model_copy(update={"release": told})
 
     def _verdict(self, seen: Seen, comparison: Comparison) -> Judgement:
         required = Required(

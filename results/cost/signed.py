@@ -1,4 +1,4 @@
-"""Costs against the last release: the newest run that is signed with a given key and still is what was signed."""
+"""Costs against the last release (see `results.release`)."""
 
 from __future__ import annotations
 
@@ -7,38 +7,24 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from results.attest.files import STATEMENT
-from results.attest.statement import check
-from results.base.errors import UsageError
+from results import release
 from results.cost.folder import FILE
 from results.cost.history import FLOOR, Entry
 from results.cost.history import entry as entry_of
 from results.cost.records import Note, PerfMeasure, PerfRecord
 from results.statistics import differing
 from results.store import read_record
-from results.text import one_line, percent
+from results.text import percent
 
 
 def last_signed(runs: Path, target: str, key: Ed25519PublicKey) -> tuple[Entry | None, tuple[Note, ...]]:
-    """Costs of the newest run of `target` below `runs` that holds against `key`, and why newer ones were passed over.
+    """Costs of the last signed run that has some, and why newer signed ones were passed over.
 
     A run has costs where `perf --run` has joined them to it before it was signed.
     """
-    notes: list[Note] = []
-    for folder in sorted(runs.glob("*/"), reverse=True):  # their names begin with the time
-        if folder.is_symlink() or not (folder / STATEMENT).is_file():
-            continue
-        try:
-            statement, wrong = check(folder, key)
-            if target not in statement.predicate.targets:
-                continue
-            if not wrong and FILE in {one.path for one in statement.subject}:
-                return entry_of(read_record(folder / FILE, PerfRecord)), tuple(notes)
-            why = one_line(wrong[0]) if wrong else "it was signed without costs (`perf --run` joins them)"
-        except UsageError as error:
-            why = one_line(error.what)
-        notes.append(Note(text=f"Signed run {folder.name} is not compared with: {why}"))
-    return None, tuple(notes)
+    found = release.last_signed(runs, target, key, holding=FILE)
+    notes = tuple(Note(text=f"{one[0].upper()}{one[1:]}.") for one in found.passed_over)
+    return None if found.run is None else entry_of(read_record(found.run.folder / FILE, PerfRecord)), notes
 
 
 def compare(signed: Entry, record: PerfRecord) -> Iterator[Note]:

@@ -143,6 +143,7 @@ def render(seen: View, perf: Markup = Markup()) -> str:  # noqa: B008 - immutabl
             unclear=sum(one.verdict == "inconclusive" for one in judged),
             total=sum(step.seconds for step in seen.record.steps),
             drift=seen.run.comparison.drift if seen.run.comparison else (),
+            release=seen.run.comparison.release if seen.run.comparison else None,
             rebooted=seen.run.comparison.rebooted if seen.run.comparison else None,
         )
     )

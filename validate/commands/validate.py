@@ -10,7 +10,9 @@ from harden.waivers import load_waivers
 from images import nixos
 from images.build import BuiltImage
 from images.target import Target
+from results import release
 from results.adopt import FOLDER, adopt
+from results.attest.keys import public_key
 from results.base.errors import ExitCode, PipelineError, UsageError
 from results.base.events import Events
 from results.falsification import digest_of
@@ -62,6 +64,13 @@ def images_for(target: Target, plan: Plan, options: Options, events: Events) -> 
     return {**built, **ready}
 
 
+def last_release(options: Options, target: Target) -> release.Found | None:
+    """The last run that was signed with `--key`; None where no key is named."""
+    if not options.key:
+        return None
+    return release.last_signed(options.results, target.name, public_key(Path(options.key)))
+
+
 def validate_target(target: Target, plan: Plan, options: Options, events: Events, terminal: Terminal) -> int:
     """One run: folder, images, machines, verdict, report. Returns its exit code."""
     terminal.expect(previous_durations(options.results, target.name))
@@ -102,7 +111,8 @@ def _run(
             with events.step("choose the accelerator"):
                 accelerator = choose(options.accel, events=events)
             recorder.host = describe_host(accelerator.name, accelerator.reason, events)
-            job = Job(target.name, plan, images, accelerator, options.repetitions, options.keep, waivers)
+            former = last_release(options, target)
+            job = Job(target.name, plan, images, accelerator, options.repetitions, options.keep, waivers, former)
             record = run_job(job, folder, recorder, events)
     except BaseException:
         _report_broken_run(folder, events)
@@ -126,6 +136,8 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:
     """Validate every chosen target; the worst exit code counts."""
     plan = load_plan(options.product)
     targets = chosen_targets(options)
+    if options.key:
+        public_key(Path(options.key))  # what is wrong with it is told before anything boots
     require_sources(targets, options, events)
     requirements.require()
     worst = int(ExitCode.PASS)

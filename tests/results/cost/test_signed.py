@@ -83,8 +83,8 @@ def test_the_newest_that_holds_is_taken_and_the_others_are_told(tmp_path: Path, 
     assert found is not None
     assert (found.id, found.measures["bus.ping"]) == ("older", (600.0, 710.0))
     assert [note.text.partition(": ")[2] for note in notes] == [
-        "it was signed without costs (`perf --run` joins them)",
-        "changed: perf.json",
+        "it was signed without perf.json.",
+        "changed: perf.json.",
     ]
 
 
