@@ -127,7 +127,7 @@ def run_figures(options: Options) -> Iterator[Figure]:
 
 
 def peer_figures(options: Options) -> Iterator[Figure]:
-    """Others at the same work, as ratios: what the newest `judges` run of each machine recorded."""
+    """Others at the same work, as ratios: what the newest `judges` run recorded."""
     for path in sorted((options.results.parent / "judges").glob(f"*/{JUDGES}"), reverse=True)[:1]:
         with contextlib.suppress(UsageError):
             made = read_record(path, Judges)

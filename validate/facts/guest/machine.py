@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from validate.facts.guest.context import Context, CouldNotLookError
+from validate.facts.guest.units import parse_show
 
 FAILED = ("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager", "--full")
 STATE = ("systemctl", "show", "--property=SystemState,NFailedUnits")
@@ -25,12 +26,6 @@ def parse_os_release(text: str) -> dict[str, str]:
         if equals and key.isidentifier():
             found[key] = " ".join(_unquoted(value))
     return found
-
-
-def parse_properties(text: str) -> dict[str, str]:
-    """`systemctl show` of one thing: property to value."""
-    pairs = (line.partition("=") for line in text.splitlines())
-    return {name: value for name, equals, value in pairs if equals}
 
 
 def _unquoted(value: str) -> list[str]:
@@ -52,7 +47,7 @@ def clock() -> dict[str, Any]:
 def collect(context: Context) -> dict[str, Any]:
     """The section `machine`."""
     reader = context.reader
-    manager = parse_properties(context.commands.output(*STATE))
+    (manager,) = parse_show(context.commands.output(*STATE))
     failed = "" if manager["NFailedUnits"] == "0" else context.commands.output(*FAILED)
     return {
         "machine": {
