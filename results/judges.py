@@ -55,7 +55,7 @@ class Audit(Strict):
     """Our own audit of a machine that Lynis was asked about, too."""
 
     seconds: float = Field(gt=0)
-    """Collecting all facts over SSH, and judging them."""
+    """Collecting all facts, over SSH where nothing else is said, and judging them."""
     checks: int = Field(gt=0)
 
 
@@ -120,6 +120,8 @@ class Judges(Strict):
     kernel: Kernel = Kernel()
     audit: Audit | None = None
     """Of the hardened machine, before Lynis."""
+    own_tool: Audit | None = None
+    """The same by the machine's own tool, from its start to its end."""
 
     @property
     def times_faster(self) -> float | None:

@@ -25,6 +25,11 @@ from validate.plan import Plan, load_plan
 BOTH: tuple[Variant, ...] = ("baseline", "hardened")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`nox -s tests -- --target debian-bookworm` takes the machines of another release."""
+    parser.addoption("--target", default="debian-trixie", help="whose images the machine tests boot")
+
+
 def _quiet(_event: Event) -> None:
     """Events of fixtures go nowhere."""
 
@@ -48,9 +53,9 @@ def host_is_ready() -> None:
 
 
 @pytest.fixture(scope="session")
-def built(host_is_ready: None, plan: Plan, events: Events) -> Mapping[Variant, BuiltImage]:
-    """Both disks of trixie, from the ordinary cache."""
-    target = load_target("debian-trixie")
+def built(pytestconfig: pytest.Config, host_is_ready: None, plan: Plan, events: Events) -> Mapping[Variant, BuiltImage]:
+    """Both disks of the target, from the ordinary cache."""
+    target = load_target(pytestconfig.getoption("--target"))
     workload = choose_workload(("reference",))
     return dict(
         build_target(target, tree=plan.tree, workload=workload, variants=BOTH, cache=Cache.default(), events=events)

@@ -35,6 +35,7 @@ COMMANDS = (
     "bench",
 )
 DEFAULT_TARGET = "debian-trixie"
+LONGEST_SOAK = 24 * 60.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Options:
     boots: int = 0
     rounds: int = 0
     attribution: bool = False
+    soak: float = 0.0
+    """Minutes."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -124,6 +127,7 @@ def parser() -> argparse.ArgumentParser:
     add("--repetitions", type=int, default=5, metavar="N", help="repetitions of each measure within a boot (5)")
     add("--boots", type=int, default=0, metavar="N", help="perf: boots of each image (3; 5 by the wall clock)")
     add("--attribution", action="store_true", help="perf: also measure without each layer, for its share of the cost")
+    add("--soak", type=float, default=0.0, metavar="MINUTES", help="perf: also a steady load, and what is gained by it")
     add("--rounds", type=int, default=0, metavar="N", help="perf: rounds in each boot (3)")
     return made
 
@@ -143,6 +147,8 @@ def parse(words: Sequence[str]) -> Options:
     given = parser().parse_args(words)
     if given.boots < 0 or given.rounds < 0:
         raise UsageError("--boots and --rounds take whole numbers from 1", "leave them out for the defaults")
+    if not 0 <= given.soak <= LONGEST_SOAK:
+        raise UsageError(f"--soak takes minutes up to {LONGEST_SOAK:.0f}", "10 are usual; leave it out for none")
     if given.jobs < 1 or given.repetitions < 1:
         raise UsageError("--jobs and --repetitions take whole numbers from 1", "leave them out for the defaults")
     return Options(
@@ -174,4 +180,5 @@ def parse(words: Sequence[str]) -> Options:
         boots=given.boots,
         rounds=given.rounds,
         attribution=given.attribution,
+        soak=given.soak,
     )

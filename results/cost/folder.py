@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from results.base.errors import InfrastructureError
-from results.cost.records import PerfMeasure, PerfRecord
+from results.cost.records import PerfMeasure, PerfRecord, SoakUnit
 from results.records import Verdict
 from results.store import as_json, timestamp, write_whole
 from results.text import duration, one_line, percent
@@ -59,9 +59,23 @@ def lines(record: PerfRecord) -> Iterator[str]:
             heading = one.part
             yield heading
         yield f"  {line(one)}"
+    for soak in record.soaks:
+        yield f"Steady load of {duration(soak.at[-1] if soak.at else 0)} on the {soak.side} machine"
+        for unit in soak.units:
+            yield f"  {gain(unit)}"
     yield f"{WORDS[record.verdict]} ({duration(record.seconds)}, {len(record.boots)} boots)"
     for why in record.why:
         yield f"  - {one_line(why)}"
+
+
+def gain(one: SoakUnit) -> str:
+    """`daemon    9.2 → 9.3 MiB   +1.2 KiB a minute (-0.5 to +3.0)   descriptors 12 → 12   within budget`."""
+    if not one.memory or one.slope is None or one.interval is None:
+        return f"{one.unit:12} {one.verdict}: {one.why}"
+    ends = f"({one.interval[0] / 1024:+.1f} to {one.interval[1] / 1024:+.1f})"
+    held = f"{one.memory[0] / 2**20:.1f} → {one.memory[-1] / 2**20:.1f} MiB"
+    counts = f"descriptors {one.descriptors[0]} → {one.descriptors[-1]}, tasks {one.tasks[0]} → {one.tasks[-1]}"
+    return f"{one.unit:12} {held:>18}  {one.slope / 1024:+.1f} KiB a minute {ends:20} {counts}  {one.verdict}"
 
 
 def line(one: PerfMeasure) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from results.base.errors import ExitCode
 from results.cost import effect
-from results.cost.records import MeasureVerdict, PerfBudget, PerfMeasure, Rounds
+from results.cost.records import MeasureVerdict, PerfBudget, PerfMeasure, Rounds, Soak
 from results.records import Verdict
 from results.text import percent, plural
 
@@ -146,6 +146,20 @@ def conclude(measures: Sequence[PerfMeasure]) -> Judgement:
     if open_:
         return Judgement(Verdict.NONE, _lines(open_), ExitCode.INFRASTRUCTURE)
     return Judgement(Verdict.PASS, (f"all {len(judged)} measures with a budget are within it",), ExitCode.PASS)
+
+
+def with_soaks(judgement: Judgement, soaks: Sequence[Soak]) -> Judgement:
+    """The same with what the hardened machine was seen to gain under a steady load."""
+    units = [unit for one in soaks if one.side == "hardened" for unit in one.units]
+    bad = [one for one in units if one.verdict == "regressed"]
+    open_ = [one for one in units if one.verdict == "inconclusive"]
+    why = tuple(f"the {one.unit} under a steady load: {one.verdict}: {one.why}" for one in (*bad, *open_))
+    if bad:
+        earlier = judgement.why if judgement.verdict is Verdict.FAIL else ()
+        return Judgement(Verdict.FAIL, (*earlier, *why), ExitCode.FAIL)
+    if open_ and judgement.verdict is Verdict.PASS:
+        return Judgement(Verdict.NONE, why, ExitCode.INFRASTRUCTURE)
+    return judgement
 
 
 def _lines(measures: Sequence[PerfMeasure]) -> tuple[str, ...]:

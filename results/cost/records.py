@@ -13,6 +13,9 @@ Rounds = tuple[float, ...]
 """Values of one measure in the rounds of one boot, in the order taken."""
 
 Side = Literal["baseline", "hardened"]
+SoakVerdict = Literal["within budget", "regressed", "inconclusive"]
+MOST_LOOKS = 5000
+"""At what a service holds."""
 MeasureVerdict = Literal["within budget", "regressed", "inconclusive", "not judged", "void"]
 
 
@@ -113,6 +116,35 @@ class TuningGroup(Strict):
     """Why it stays without a gain."""
 
 
+class SoakUnit(Strict):
+    """One service under a steady load: what it held at each look, and what it gains a minute."""
+
+    unit: str
+    memory: tuple[int, ...] = Field(max_length=MOST_LOOKS)
+    """Bytes of its own, that no file stands behind."""
+    descriptors: tuple[int, ...] = Field(max_length=MOST_LOOKS)
+    tasks: tuple[int, ...] = Field(max_length=MOST_LOOKS)
+    slope: float | None
+    """Bytes a minute, once caches are full; None with too few looks."""
+    interval: tuple[float, float] | None
+    allowed: float
+    """Most bytes a minute."""
+    verdict: SoakVerdict
+    why: str = ""
+
+
+class Soak(Strict):
+    """One machine under a steady load, by the wall clock."""
+
+    side: Side
+    boot_id: str
+    at: tuple[float, ...] = Field(max_length=MOST_LOOKS)
+    """Seconds of each look."""
+    turns: int
+    """Of the load."""
+    units: tuple[SoakUnit, ...]
+
+
 class Note(Strict):
     """A change point, or why there is nothing to compare with."""
 
@@ -155,6 +187,7 @@ class PerfRecord(Strict):
     measures: tuple[PerfMeasure, ...] = ()
     attribution: tuple[Attribution, ...] = ()
     tuning: tuple[TuningGroup, ...] = ()
+    soaks: tuple[Soak, ...] = ()
     notes: tuple[Note, ...] = ()
     history: tuple[Series, ...] = ()
     seconds: float = 0.0

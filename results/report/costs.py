@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from results.cost.effect import middle
 from results.cost.folder import FILE
-from results.cost.records import Attribution, PerfMeasure, PerfRecord, Series
+from results.cost.records import Attribution, PerfMeasure, PerfRecord, Series, Side, SoakUnit
 from results.records import Measure
 from results.report import plots, waterfall
 from results.report.page import TEMPLATES, Bar, bar, environment
@@ -122,12 +122,31 @@ def section(record: PerfRecord) -> Markup:
                 (one, waterfall.history(one, PLACES + 2 * DRAWN + at))
                 for at, one in enumerate(_worth_showing(record)[:DRAWN])
             ],
+            soaks=_soaks(record),
             falls=[
                 (one, waterfall.draw(one, PLACES + DRAWN + at)) for at, one in enumerate(record.attribution[:DRAWN])
             ],
         )
     )
     return Markup(html)  # noqa: S704 - our template, which escapes what it is given
+
+
+@dataclass(frozen=True)
+class Held:
+    """One service on one machine under a steady load."""
+
+    side: Side
+    unit: SoakUnit
+    plot: Markup | None
+
+
+def _soaks(record: PerfRecord) -> list[Held]:
+    """Every service of every soaked machine, with its plot."""
+    every = [(one, unit) for one in record.soaks for unit in one.units]
+    return [
+        Held(one.side, unit, waterfall.held(unit, one.at, PLACES + 3 * DRAWN + at) if unit.memory else None)
+        for at, (one, unit) in enumerate(every)
+    ]
 
 
 def _worth_showing(record: PerfRecord) -> list[Series]:

@@ -1,13 +1,14 @@
-"""Waterfall of one measure (each layer's share, what is left, the total that they add up to), and its history."""
+"""Waterfall of one measure (each layer's share, what is left, the total that they add up to), and series as lines."""
 
 from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from results.cost.records import Attribution, Series
+from results.cost.records import Attribution, Series, SoakUnit
 from results.report.plots import AFTER, BEFORE, BUDGET, LINE, MUTED, SETTINGS, TEXT, WIDTH, bare, embedded
 from results.text import percent
 
@@ -45,32 +46,56 @@ def draw(one: Attribution, place: int) -> Markup:
 
 
 TALL = 96
-"""Pixels of one history."""
+"""Pixels of one series."""
 
 
 def history(one: Series, place: int) -> Markup:
     """The hardened machine's value from run to run, in per cent of the first; the change point is a broken line."""
+    first = one.values[0] or 1.0
+    values = [value / first * 100 for value in one.values]
+    told = f"{len(values)} runs, now {values[-1]:.1f} % of the first"
+    places = [float(number) for number in range(1, len(values) + 1)]
+    line = None if one.changed_at is None else one.changed_at + 0.5
+    return _line(places, values, "run (value in % of the first)", told, place, line=line, marker="o", room=2.0)
+
+
+def held(one: SoakUnit, at: Sequence[float], place: int) -> Markup:
+    """What a service held, look by look."""
+    minutes, values = [when / 60 for when in at], [value / 2**20 for value in one.memory]
+    told = f"from {values[0]:.1f} to {values[-1]:.1f} MiB in {minutes[-1]:.1f} min"
+    return _line(minutes, values, "minutes (MiB of its own)", told, place, room=0.25)
+
+
+def _line(
+    places: Sequence[float],
+    values: Sequence[float],
+    label: str,
+    told: str,
+    place: int,
+    *,
+    line: float | None = None,
+    marker: str = "",
+    room: float,
+) -> Markup:
+    """One series as a line. `room`: what the axis shows at least above and below the middle."""
     import matplotlib as mpl  # noqa: PLC0415 - as above
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    first = one.values[0] or 1.0
-    values = [value / first * 100 for value in one.values]
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(WIDTH / 72, TALL / 72))
         FigureCanvasSVG(figure)
         axes = figure.subplots(gridspec_kw={"left": 0.145, "right": 0.97, "top": 0.95, "bottom": 0.36})
-        axes.plot(range(1, len(values) + 1), values, color=AFTER, linewidth=1.2, marker="o", markersize=3)
-        if one.changed_at is not None:
-            axes.axvline(one.changed_at + 0.5, color=BUDGET, linewidth=1.2, linestyle=(0, (3, 2)))
+        axes.plot(places, values, color=AFTER, linewidth=1.2, marker=marker, markersize=3)
+        if line is not None:
+            axes.axvline(line, color=BUDGET, linewidth=1.2, linestyle=(0, (3, 2)))
         middle = (min(values) + max(values)) / 2
-        room = max(2.0, (max(values) - min(values)) * 0.6)
-        axes.set_ylim(middle - room, middle + room)
-        axes.set_xlabel("run (value in % of the first)", labelpad=1)
+        around = max(room, (max(values) - min(values)) * 0.6)
+        axes.set_ylim(middle - around, middle + around)
+        axes.set_xlabel(label, labelpad=1)
         axes.locator_params(axis="x", integer=True, nbins=6)
         axes.locator_params(axis="y", nbins=4)
         bare(axes)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    told = f"{len(values)} runs, now {values[-1]:.1f} % of the first"
     return embedded(buffer.getvalue(), told, place, TALL)

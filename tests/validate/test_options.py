@@ -37,6 +37,9 @@ def test_defaults() -> None:
         ["validate", "--accel", "xen"],
         ["validate", "--image", "golden=/x"],
         ["validate", "--image", "baseline"],
+        ["perf", "--soak", "-1"],
+        ["perf", "--soak", "nan"],
+        ["perf", "--soak", "2000"],
     ],
 )
 def test_wrong_words_are_usage_errors(words: list[str]) -> None:

@@ -32,6 +32,7 @@ from validate.audit.judge import judge
 from validate.commands.build import debian_targets
 from validate.facts.collect import collect, needed
 from validate.family import make_family
+from validate.judges.run import tool_audited
 from validate.machine.accelerator import choose
 from validate.machine.machine import MachineSettings, machine
 from validate.options import Options
@@ -107,6 +108,8 @@ def machine_figures(image: BuiltImage, plan: Plan, options: Options, events: Eve
         for when in ("right after the boot", "on the settled machine"):
             seconds, facts = timed(lambda: collect(booted.session, plan.product, extra_units=units, extra_paths=paths))
             yield Figure(f"collecting all facts, {when}", seconds, 6)
+        own = tool_audited(booted.session, plan, time_scale=booted.accelerator.time_scale)
+        yield Figure("security-audit.sh in the machine", own.seconds, 6)
         checks = [asdict(check) for check in plan.checks]
         yield Figure(f"judging {len(checks)} checks", timed(lambda: judge(checks, facts))[0], 0.05)
 

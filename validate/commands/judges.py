@@ -24,7 +24,7 @@ from validate.commands.validate import images_for
 from validate.family import CHILD, make_family
 from validate.judges.answers import load_answers, load_wanted
 from validate.judges.kernel import kernel
-from validate.judges.run import Opinion, ask, audited, fetch_lynis
+from validate.judges.run import Opinion, ask, audited, fetch_lynis, tool_audited
 from validate.judges.side_by_side import side_by_side
 from validate.judges.verdict import Question, judged
 from validate.machine.accelerator import Accelerator, choose
@@ -54,8 +54,12 @@ class Court:
             scale = self.accelerator.time_scale
             with self.events.step(f"{variant}: our own audit"):
                 audit = audited(booted.session, self.plan)
+            tool = None
+            if variant == "hardened":
+                with self.events.step(f"{variant}: the machine's own audit"):
+                    tool = tool_audited(booted.session, self.plan, time_scale=scale)
             heard = ask(booted.session, self.lynis, variant, time_scale=scale, events=self.events)
-            return replace(heard, audit=audit)
+            return replace(heard, audit=audit, own_tool=tool)
 
 
 def lines(made: Judges) -> Iterator[str]:
@@ -72,6 +76,8 @@ def lines(made: Judges) -> Iterator[str]:
     yield f"Lynis' hardening index: {made.before.index} before, {made.after.index} after"
     if made.times_faster is not None:
         yield f"our own audit: {made.times_faster:.0f} checks in the time of one of Lynis' tests"
+    if made.own_tool is not None:
+        yield f"the machine's own audit: {made.own_tool.checks} checks in {made.own_tool.seconds:.1f} s"
     yield from (f"FAIL: {one_line(why)}" for why in made.why)
 
 

@@ -16,7 +16,7 @@ from results.base.errors import Interrupted, PipelineError, UsageError
 from results.base.events import Events
 from results.cost import folder as perf_folder
 from results.cost import history, signed
-from results.cost.judge import Clock, Judgement, conclude, judge
+from results.cost.judge import Clock, Judgement, conclude, judge, with_soaks
 from results.cost.records import Note, PerfBoot, PerfMeasure, PerfRecord
 from results.records import Conditions, Verdict
 from results.report import render_run
@@ -34,6 +34,7 @@ from validate.options import Options
 from validate.perf.attribution import attribute
 from validate.perf.boots import Bench, attributing, interleaved
 from validate.perf.budgets import load_budgets
+from validate.perf.soaking import load_allowed, soak_both
 from validate.perf.taken import taken
 from validate.perf.tuning import earned, left_out, load_workloads
 from validate.plan import Plan, load_plan
@@ -98,7 +99,7 @@ def judged(bench: Bench, keeper: Keeper) -> tuple[tuple[PerfMeasure, ...], Judge
 
 def measure_target(target: Target, plan: Plan, options: Options, events: Events, terminal: Terminal) -> int:
     """One target: boots, judgement, evidence. Returns the exit code."""
-    load_budgets(plan.product)  # what is wrong in it is told before anything boots
+    load_budgets(plan.product), load_allowed(plan.product)  # what is wrong in it is told before anything boots
     accelerator = choose(options.accel, events=events)
     clock = clock_for(accelerator)
     now = datetime.now(UTC)
@@ -151,6 +152,9 @@ def _run(
         except PipelineError as error:  # the verdict stands without it, and says what is missing
             events.emit("warning", f"no attribution: {error.what}")
             keeper.update(notes=(Note(text=f"No attribution: {one_line(error.what)}"),))
+    if options.soak:
+        keeper.update(soaks=soak_both(bench, options.soak * 60, SEED))
+        judgement = with_soaks(judgement, keeper.record.soaks)
     keeper.update(verdict=judgement.verdict, why=judgement.why, exit_code=int(judgement.code))
     record = _remember(keeper, options, target)
     render_folder(keeper.path)

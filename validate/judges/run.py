@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from harden.guest.auditing import COULD_NOT
 from images import apt
 from images.cache import Cache
 from images.target import Target
@@ -26,6 +27,7 @@ from validate.plan import Plan
 PACKAGE = "lynis"
 FOLDERS = ("usr/sbin/lynis", "usr/share/lynis", "etc/lynis")
 REPORT = "/root/lynis-report.dat"
+TOOL = "security-audit.sh"
 
 # Lynis asks `date` for every line of its log, which is most of its time under emulation; the report has no need of it.
 AUDIT = ("env", "LC_ALL=C", "LANG=C", "lynis", "audit", "system", "--quick", "--quiet", "--no-colors", "--no-log")
@@ -41,6 +43,7 @@ class Opinion:
     scores: Mapping[str, float]
     kernel: KernelState
     audit: Audit | None = None
+    own_tool: Audit | None = None
 
 
 def fetch_lynis(target: Target, cache: Cache, events: Events) -> Path:
@@ -55,6 +58,14 @@ def audited(session: Session, plan: Plan) -> Audit:
     started = time.monotonic()
     judge(checks, collect(session, plan.product, extra_units=units, extra_paths=paths))
     return Audit(seconds=round(time.monotonic() - started, 3), checks=len(checks))
+
+
+def tool_audited(session: Session, plan: Plan, *, time_scale: float) -> Audit:
+    """How long the machine's own tool takes of it. Raises `InfrastructureError` where it could not audit."""
+    done = session.run([TOOL, "--folder", "/root"], timeout=60 * time_scale, check=False)
+    if done.status >= COULD_NOT:
+        raise InfrastructureError(f"{TOOL} could not audit the machine", "see what it says", evidence=done.tail)
+    return Audit(seconds=round(done.seconds, 3), checks=len(plan.checks))
 
 
 def ask(session: Session, lynis: Path, name: str, *, time_scale: float, events: Events) -> Opinion:

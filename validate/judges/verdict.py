@@ -40,6 +40,7 @@ def judged(question: Question, before: Opinion, after: Opinion, kernel: Kernel) 
         exposures=scores,
         kernel=kernel,
         audit=after.audit,
+        own_tool=after.own_tool,
     )
     why = tuple(reasons(made))
     notes = tuple(

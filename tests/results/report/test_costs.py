@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from results.base.errors import UsageError
-from results.cost import folder
+from results.cost import folder, slope
 from results.cost.judge import Taken, conclude, judge
-from results.cost.records import Attribution, Note, PerfBudget, PerfMeasure, PerfRecord, Series, Share
+from results.cost.records import Attribution, Note, PerfBudget, PerfMeasure, PerfRecord, Series, Share, Soak
 from results.records import Conditions
 from results.report import render_run
 from results.report.costs import answers, render_folder, section
@@ -23,6 +23,13 @@ def measure(name: str, title: str, shift: float, budget: float | None) -> PerfMe
     hardened = tuple(tuple(value * (1 + shift) for value in rounds) for rounds in baseline)
     taken = Taken(name, title, "Bus", "µs", "lower", baseline, hardened)
     return judge(taken, None if budget is None else PerfBudget(change=budget), "deterministic", 1)
+
+
+def soaked() -> Soak:
+    at = tuple(float(10 * number) for number in range(40))
+    held = [(9_000_000 + 3000 * number, 12, 3) for number in range(40)]
+    units = tuple(slope.judge(name, at, held, 32 * 1024, 1) for name in ("daemon", "<monitor>"))
+    return Soak(side="hardened", boot_id="1", at=at, turns=80, units=units)
 
 
 def record() -> PerfRecord:
@@ -52,6 +59,7 @@ def record() -> PerfRecord:
                 rest=math.log(1.16) - 0.13,
             ),
         ),
+        soaks=(soaked(),),
         notes=(Note(text="Compared with 3 earlier runs under the same conditions."),),
         history=(Series(name="bus.ping", runs=("a", "b", "c", "d"), values=(700, 701, 700, 735), changed_at=3),),
     )
@@ -73,6 +81,15 @@ def test_section_escapes_and_its_plots_share_no_name() -> None:
     assert len(names) == len(set(names))
     assert "AppArmor" in html
     assert 'aria-label="seccomp +5.1 %, AppArmor +8.3 %, the rest' in html
+
+
+def test_what_is_gained_under_a_steady_load_is_a_table_with_plots() -> None:
+    html = str(section(record()))
+    assert "What is gained under a steady load" in html
+    assert "8.6 → 8.7 MiB" in html
+    assert "+17.6" in html
+    assert "&lt;monitor&gt;" in html
+    assert 'aria-label="from 8.6 to 8.7 MiB in 6.5 min"' in html
 
 
 def test_a_record_in_a_run_folder_shows_in_its_report(tmp_path: Path) -> None:
