@@ -17,6 +17,7 @@ from results.cost.records import MOST_LOOKS, Side, Soak
 from validate.family import make_family
 from validate.guest.bundle import closure
 from validate.machine.machine import MachineSettings, machine
+from validate.machine.session import Session
 from validate.perf.boots import Bench
 from validate.perf.parallel import side_by_side
 from validate.pipeline import disk_image
@@ -80,6 +81,19 @@ def judged(answer: Any, side: Side, boot_id: str, allowed: Mapping[str, Allowed]
     return Soak(side=side, boot_id=boot_id, at=told.at, turns=told.turns, units=units)
 
 
+def load(session: Session, product: Product, people: Mapping[str, str], seconds: float, scale: float) -> Any:
+    """Keep the product of this machine busy for so many seconds of its time; what its script sends, unchecked."""
+    argument = {
+        "product": product.model_dump(mode="json"),
+        "people": dict(people),
+        "scale": scale,
+        "seconds": seconds,
+        "every": seconds / LOOKS,
+    }
+    modules = closure(("validate.benchmarks.content.soak",))
+    return session.python(SOAK, argument, modules=modules, timeout=(seconds + 120) * scale)
+
+
 def soak(bench: Bench, side: Side, seconds: float, allowed: Mapping[str, Allowed], seed: int) -> Soak:
     """Boot one image by the wall clock, and keep it busy. Raises `InfrastructureError` where a part breaks."""
     settings = MachineSettings(accelerator=bench.accelerator)
@@ -88,16 +102,8 @@ def soak(bench: Bench, side: Side, seconds: float, allowed: Mapping[str, Allowed
         disk_image(bench.images[side]), settings=settings, folder=bench.folder, name=name, events=bench.events
     ) as booted:
         family = make_family(booted.session, bench.plan.product)
-        argument = {
-            "product": bench.plan.product.model_dump(mode="json"),
-            "people": dict(family.people),
-            "scale": scale,
-            "seconds": seconds,
-            "every": seconds / LOOKS,
-        }
         with bench.events.step(f"{name}: steady load"):
-            modules = closure(("validate.benchmarks.content.soak",))
-            answer = booted.session.python(SOAK, argument, modules=modules, timeout=seconds + 120 * scale)
+            answer = load(booted.session, bench.plan.product, family.people, seconds, scale)
         return judged(answer, side, booted.boots[-1].boot_id, allowed, seed)
 
 

@@ -14,7 +14,7 @@ from harden.product import Product
 from images.build import BuiltImage
 from results.base.events import Events
 from results.cost.judge import judge
-from results.cost.records import PerfBoot, PerfBudget, PerfMeasure, Round
+from results.cost.records import PerfBoot, PerfBudget, PerfMeasure, Round, SoakUnit
 from results.records import Variant
 from validate.benchmarks.costs import costs
 from validate.family import make_family
@@ -24,6 +24,7 @@ from validate.machine.session import Session
 from validate.perf.boots import SLOWER
 from validate.perf.budgets import load_budgets
 from validate.perf.rounds import TSC, Asker
+from validate.perf.soaking import judged, load, load_allowed
 from validate.perf.taken import taken
 from validate.plan import Plan
 
@@ -93,12 +94,24 @@ class Ground:
 
     def planted(self, environment: str, parts: Sequence[str], rounds: int) -> list[Round]:
         """Rounds with the shim in the daemon."""
+        with self.shim(environment):
+            return [self.asker.round(parts) for _ in range(rounds)]
+
+    def soaked(self, seconds: float) -> SoakUnit:
+        """The daemon under a steady load of so many seconds of the machine's time."""
+        answer = load(self.session, self.product, self.asker.people, seconds, self.asker.scale)
+        units = judged(answer, "baseline", "", load_allowed(self.product), 1).units
+        return next(one for one in units if one.unit == "daemon")
+
+    @contextmanager
+    def shim(self, environment: str) -> Iterator[None]:
+        """The shim in the daemon."""
         text = f"[Service]\nEnvironment=LD_PRELOAD={SHIM} {environment}\n"
         self.session.run(["mkdir", "-p", str(Path(DROPIN).parent)])
         self.session.put(DROPIN, text.encode(), 0o644)
         self._restart()
         try:
-            return [self.asker.round(parts) for _ in range(rounds)]
+            yield
         finally:
             self.session.run(["rm", DROPIN])
             self._restart()
@@ -155,6 +168,14 @@ def test_a_slow_leak_is_found(ground: Ground) -> None:
     budget = load_budgets(ground.product)["bus.growth"]
     assert found(ground.product, "bus.growth", ground.clean, ground.clean, budget).verdict == "within budget"
     caught = found(ground.product, "bus.growth", ground.clean, ground.planted("PLANTED_LEAK=64", ["bus"], 3), budget)
+    assert caught.verdict == "regressed", caught.why
+
+
+@pytest.mark.nightly
+def test_a_slow_leak_shows_under_a_steady_load(ground: Ground) -> None:
+    assert ground.soaked(120).verdict == "within budget"
+    with ground.shim("PLANTED_LEAK=64"):
+        caught = ground.soaked(120)
     assert caught.verdict == "regressed", caught.why
 
 
