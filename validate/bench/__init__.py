@@ -1,0 +1,1 @@
+"""What `bench` times: one file for each kind of figure."""
