@@ -37,10 +37,8 @@ def target_figures(
         terminal.line(f"not against mkosi: {why_not}")
     else:
         yield from mkosi_figures(target, plan, events)
-    workload = choose_workload(("reference",))
-    images = build_target(
-        target, tree=plan.tree, workload=workload, variants=BOTH, cache=Cache.default(), events=events
-    )
+    reference, cache = choose_workload(("reference",)), Cache.default()
+    images = build_target(target, tree=plan.tree, workload=reference, variants=BOTH, cache=cache, events=events)
     yield from machine_figures(images["hardened"], plan, options, events)
 
 

@@ -14,9 +14,8 @@ TARGET = load_target("debian-trixie")
 
 
 def test_it_builds_our_packages_and_our_suite(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(
-        mkosi.apt, "discover", lambda _target: ("deb [signed-by=/k] http://mirror.test/debian trixie main",)
-    )
+    line = "deb [signed-by=/k] http://mirror.test/debian trixie main"
+    monkeypatch.setattr("images.apt.discover", lambda _target: (line,))
     with mkosi.peer(TARGET, tmp_path, Events(lambda _event: None)) as peer:
         words = dict(zip(peer.words, peer.words[1:], strict=False))
         folder = peer.folder
@@ -31,5 +30,5 @@ def test_a_host_without_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mkosi, "which", lambda _program: None)
     assert mkosi.why_not() == "mkosi is not on this host"
     monkeypatch.setattr(mkosi, "which", lambda program: f"/usr/bin/{program}")
-    monkeypatch.setattr(mkosi.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert mkosi.why_not() == "mkosi wants root"
