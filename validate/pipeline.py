@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from images.build import BuiltImage
 from results import release
@@ -24,6 +25,8 @@ from validate.observe import Observation, Observer
 from validate.plan import Plan
 from validate.probes.catalogue import probes
 from validate.recorder import Recorder
+from validate.side_by_side import side_by_side
+from validate.turns import Turns
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Job:
     repetitions: int
     keep: bool
     waivers: Waivers | None = None
+    jobs: int = 1
+    """Machines at a time."""
     release: release.Found | None = None
     """The last signed run; None: not asked for."""
 
@@ -68,25 +73,61 @@ class Pipeline:
         self.events = events
         self.rules = Rules(budgets=load_budgets(job.plan.product), explanations=load_explanations())
         self.observer = Observer(job.plan, folder, events, job.accelerator.time_scale)
+        self.turns = Turns()
 
     def run(self) -> Judgement:
         """Validate: both machines, comparison, verdict. Raises `PipelineError` when there can be none."""
-        before, after = self._deployed_machine()
-        seen = Seen(before, after, *self._baked_machine())
+        flows = [partial(self._flow, self._deployed_machine), partial(self._flow, self._baked_machine)]
+        (before, after), (baked, rebooted) = side_by_side(flows, self.job.jobs)
+        seen = Seen(before, after, baked, rebooted)
         comparison = self._compare(seen)
         self.folder.write("comparison.json", comparison)
         return self._verdict(seen, comparison)
+
+    def _flow(self, work: Callable[[], tuple[Observation, Observation]]) -> tuple[Observation, Observation]:
+        """One machine's part. Where it breaks off, the other begins nothing any more."""
+        try:
+            return work()
+        except BaseException:
+            self.turns.break_off()
+            raise
 
     @contextmanager
     def _boot(self, variant: Variant) -> Iterator[tuple[Machine, Family]]:
         """A machine of this variant with the family in it; afterwards its image must be what it was."""
         image = disk_image(self.job.images[variant])
         settings = MachineSettings(accelerator=self.job.accelerator, keep=self.job.keep)
-        with machine(image, settings=settings, folder=self.folder.path, name=variant, events=self.events) as booted:
-            self.recorder.boots.extend(booted.boots)
-            with self.events.step(f"{variant}: family accounts"):
-                family = make_family(booted.session, self.job.plan.product)
+        with ExitStack() as stack:
+            with self.turns.beside():
+                booted = stack.enter_context(
+                    machine(image, settings=settings, folder=self.folder.path, name=variant, events=self.events)
+                )
+                self.recorder.boots[variant].extend(booted.boots)
+                with self.events.step(f"{variant}: family accounts"):
+                    family = make_family(booted.session, self.job.plan.product)
             yield booted, family
+
+    def _reboot(self, booted: Machine, variant: Variant, step: str) -> None:
+        """Reboot, and what a system needs anew afterwards."""
+        with self.turns.beside():
+            with self.events.step(step):
+                self.recorder.boots[variant].append(booted.reboot())
+            if self.job.plan.store is not None:  # units are enabled for one boot only where their folder is read-only
+                make_family(booted.session, self.job.plan.product)
+
+    def _audit(self, booted: Machine, variant: Variant, phase: Phase) -> Observation:
+        """Alone, since it is timed."""
+        with self.turns.alone():
+            return self.observer.audit(booted.session, self._key(booted, variant, phase))
+
+    def _measure(self, booted: Machine, seen: Observation) -> Observation:
+        """Alone, since it is timed."""
+        with self.turns.alone():
+            return self.observer.measure(booted.session, seen, self._conditions(booted), self.job.repetitions)
+
+    def _probe(self, booted: Machine, seen: Observation, family: Family) -> Observation:
+        with self.turns.beside():
+            return self.observer.probe(booted.session, seen, family)
 
     def _key(self, booted: Machine, variant: Variant, phase: Phase) -> Key:
         return Key(target=self.job.target, variant=variant, phase=phase, boot_id=booted.boots[-1].boot_id)
@@ -101,42 +142,34 @@ class Pipeline:
 
     def _deployed_machine(self) -> tuple[Observation, Observation]:
         """The baseline machine: before, the seed's four steps, after."""
-        repetitions = self.job.repetitions
         with self._boot("baseline") as (booted, family):
-            before = self.observer.audit(booted.session, self._key(booted, "baseline", "before"))
-            before = self.observer.measure(booted.session, before, self._conditions(booted), repetitions)
-            before = self.observer.probe(booted.session, before, family)
+            before = self._measure(booted, self._audit(booted, "baseline", "before"))
+            before = self._probe(booted, before, family)
             self._deploy(booted)
-            after = self.observer.audit(booted.session, self._key(booted, "baseline", "after"))
-            after = self.observer.measure(booted.session, after, self._conditions(booted), repetitions)
-            after = self.observer.probe(booted.session, after, family)
-        return before, after
+            after = self._measure(booted, self._audit(booted, "baseline", "after"))
+            return before, self._probe(booted, after, family)
 
     def _deploy(self, booted: Machine) -> None:
         """What an administrator does to the baseline, and the reboot that ends it."""
         plan = self.job.plan
         if plan.store is None:
-            deploy.apply_hardening(booted.session, plan.bundle, self.events)
-            self.observer.audit(booted.session, self._key(booted, "baseline", "deployed"))
-            deploy.apply_tuning(booted.session, self.events)
-            deploy.clean_up(booted.session)
+            with self.turns.beside():
+                deploy.apply_hardening(booted.session, plan.bundle, self.events)
+            self._audit(booted, "baseline", "deployed")
+            with self.turns.beside():
+                deploy.apply_tuning(booted.session, self.events)
+                deploy.clean_up(booted.session)
         else:
-            deploy.choose_hardened_system(booted.session, self.events)
-        with self.events.step("deploy: reboot"):
-            self.recorder.boots.append(booted.reboot())
-        if plan.store is not None:  # units are enabled for one boot only where their folder is read-only
-            make_family(booted.session, plan.product)
+            with self.turns.beside():
+                deploy.choose_hardened_system(booted.session, self.events)
+        self._reboot(booted, "baseline", "deploy: reboot")
 
     def _baked_machine(self) -> tuple[Observation, Observation]:
         """The hardened image, as it would be released; and what is left of its state after a reboot."""
         with self._boot("hardened") as (booted, family):
-            baked = self.observer.audit(booted.session, self._key(booted, "hardened", "after"))
-            baked = self.observer.probe(booted.session, baked, family)
-            with self.events.step("hardened: one more reboot"):
-                self.recorder.boots.append(booted.reboot())
-            if self.job.plan.store is not None:
-                make_family(booted.session, self.job.plan.product)
-            return baked, self.observer.audit(booted.session, self._key(booted, "hardened", "rebooted"))
+            baked = self._probe(booted, self._audit(booted, "hardened", "after"), family)
+            self._reboot(booted, "hardened", "hardened: one more reboot")
+            return baked, self._audit(booted, "hardened", "rebooted")
 
     def _compare(self, seen: Seen) -> Comparison:
         made = compare(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import resource
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,40 +17,61 @@ from results.base.errors import ExitCode, Interrupted, PipelineError
 from results.base.events import Event, Events
 from results.base.load import cpu_seconds
 from results.base.process import run, which
-from results.records import BootRecord, HostRecord, ImageRecord, RunRecord, StepRecord, Verdict
+from results.records import BootRecord, HostRecord, ImageRecord, RunRecord, StepRecord, Variant, Verdict
 from results.store import RunFolder, timestamp
 
 
 @dataclass
 class Recorder:
-    """Mutable state of one run; subscribes to events for the steps."""
+    """Mutable state of one run; subscribes to events for the steps, which may come from several threads."""
 
     host: HostRecord | None = None
     images: dict[str, ImageRecord] = field(default_factory=dict)
-    boots: list[BootRecord] = field(default_factory=list)
+    boots: dict[Variant, list[BootRecord]] = field(default_factory=lambda: {"baseline": [], "hardened": []})
     steps: list[StepRecord] = field(default_factory=list)
-    _open: list[float] = field(default_factory=list)
+    _open: dict[int, list[float]] = field(default_factory=dict)
+    """Of each thread, how much CPU was used when its open steps began."""
     _waited: float = 0.0
     _spanned: float = 0.0
+    _looked: tuple[float, float] | None = None
+    """Time and CPU at the last look, while a step is open."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, event: Event) -> None:
-        """Note each step's end, and what it used of the CPU."""
-        if event.kind == "step-start":
-            self._open.append(cpu_seconds())
-        if event.kind in ("step-end", "step-failed") and event.seconds is not None:
-            cpu = max(0.0, cpu_seconds() - self._open.pop()) if self._open else None
-            if not self._open and cpu is not None:  # steps within it are part of it
-                self._spanned += event.seconds
-                self._waited += max(0.0, event.seconds - cpu)
-            self.steps.append(
-                StepRecord(
-                    name=event.text,
-                    started=timestamp(datetime.fromtimestamp(event.at - event.seconds, UTC)),
-                    seconds=round(event.seconds, 3),
-                    failed=event.kind == "step-failed",
-                    cpu=None if cpu is None else round(cpu, 2),
-                )
+        """Note each step's end, and what was used of the CPU meanwhile, for whichever step."""
+        if event.kind not in ("step-start", "step-end", "step-failed"):
+            return
+        with self._lock:
+            used = cpu_seconds()
+            self._look(used)
+            mine = self._open.setdefault(threading.get_ident(), [])
+            if event.kind == "step-start":
+                mine.append(used)
+            elif event.seconds is not None:
+                self._ended(event, max(0.0, used - mine.pop()) if mine else None)
+            if not any(self._open.values()):
+                self._looked = None
+
+    def _look(self, used: float) -> None:
+        """Between two looks no core worked for us for at least as long as the time exceeds the CPU."""
+        now = time.monotonic()
+        if self._looked is not None:
+            span = now - self._looked[0]
+            self._spanned += span
+            self._waited += max(0.0, span - (used - self._looked[1]))
+        self._looked = (now, used)
+
+    def _ended(self, event: Event, cpu: float | None) -> None:
+        seconds = event.seconds or 0.0
+        self.steps.append(
+            StepRecord(
+                name=event.text,
+                started=timestamp(datetime.fromtimestamp(event.at - seconds, UTC)),
+                seconds=round(seconds, 3),
+                failed=event.kind == "step-failed",
+                cpu=None if cpu is None else round(cpu, 2),
             )
+        )
 
     @contextmanager
     def recording(self, folder: RunFolder) -> Iterator[None]:
@@ -78,7 +101,7 @@ class Recorder:
                 "error": error,
                 "host": self.host,
                 "images": self.images,
-                "boots": tuple(self.boots),
+                "boots": (*self.boots["baseline"], *self.boots["hardened"]),
                 "steps": tuple(self.steps),
                 "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
                 "idle": round(self._waited / self._spanned, 4) if self._spanned else None,

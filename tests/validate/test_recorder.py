@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from results.base.errors import Interrupted, UsageError
 from results.base.events import Events
-from results.records import Verdict
+from results.records import BootRecord, Variant, Verdict
 from results.store import create, load_run
 from validate.recorder import Recorder
 
@@ -51,6 +52,50 @@ def test_idle_is_what_the_outer_steps_waited(tmp_path: Path) -> None:
     assert record.idle is not None
     assert 0.5 <= record.idle <= 1
     assert Recorder().finish(folder, Verdict.PASS, (), 0).idle is None
+
+
+def test_steps_of_two_threads_keep_apart_and_idle_counts_no_time_twice(tmp_path: Path) -> None:
+    folder = create(tmp_path, "debian-trixie", "reference")
+    recorder = Recorder()
+    events = Events(recorder)
+
+    def work(name: str, seconds: float) -> None:
+        with events.step(name), events.step(f"{name}, within"):
+            time.sleep(seconds)
+
+    started = time.monotonic()
+    threads = [threading.Thread(target=work, args=one) for one in (("long", 0.2), ("short", 0.1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    took = time.monotonic() - started
+    record = recorder.finish(folder, Verdict.PASS, (), 0)
+    assert {step.name for step in record.steps} == {"long", "long, within", "short", "short, within"}
+    assert recorder._spanned <= took
+    assert record.idle is not None
+    assert 0.5 <= record.idle <= 1
+
+
+def test_boots_are_told_machine_by_machine(tmp_path: Path) -> None:
+    folder = create(tmp_path, "debian-trixie", "reference")
+    recorder = Recorder()
+    order: list[tuple[Variant, str]] = [("hardened", "c"), ("baseline", "a"), ("hardened", "d"), ("baseline", "b")]
+    for variant, name in order:
+        recorder.boots[variant].append(boot(name))
+    assert [one.boot_id for one in recorder.finish(folder, Verdict.PASS, (), 0).boots] == ["a", "b", "c", "d"]
+
+
+def boot(boot_id: str) -> BootRecord:
+    return BootRecord(
+        boot_id=boot_id,
+        accelerator="tcg",
+        accelerator_reason="",
+        command=(),
+        seconds_to_console_ready=1,
+        seconds_to_ready=1,
+        system_state="running",
+    )
 
 
 def test_a_verdict_makes_a_run_complete(tmp_path: Path) -> None:

@@ -25,13 +25,13 @@ from validate.family import CHILD, make_family
 from validate.judges.answers import load_answers, load_wanted
 from validate.judges.kernel import kernel
 from validate.judges.run import Opinion, ask, audited, fetch_lynis, tool_audited
-from validate.judges.side_by_side import side_by_side
 from validate.judges.verdict import Question, judged
 from validate.machine.accelerator import Accelerator, choose
 from validate.machine.machine import MachineSettings, machine
 from validate.options import Options
 from validate.pipeline import disk_image
 from validate.plan import Plan, load_plan
+from validate.side_by_side import side_by_side
 
 
 @dataclass(frozen=True)

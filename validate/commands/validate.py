@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,11 +25,15 @@ from results.transcript import Transcript
 from validate import requirements
 from validate.commands.build import build_images, chosen_targets, require_sources
 from validate.machine.accelerator import choose
+from validate.machine.machine import MachineSettings
 from validate.options import Options
 from validate.pipeline import Job, run_job
 from validate.plan import Plan, load_plan, on_nixos
 from validate.recorder import Recorder, describe_host, git_commit
 from validate.rejudge import CHECKS, as_document
+
+MEMORY_FOR_TWO = 2 * MachineSettings.memory + 1024
+"""MiB: both machines, and what QEMU and we need besides."""
 
 BOTH: tuple[Variant, ...] = ("baseline", "hardened")
 
@@ -69,6 +74,18 @@ def last_release(options: Options, target: Target) -> release.Found | None:
     if not options.key:
         return None
     return release.last_signed(options.results, target.name, public_key(Path(options.key)))
+
+
+def machines_at_a_time(jobs: int, events: Events, meminfo: Path = Path("/proc/meminfo")) -> int:
+    """Both machines at once, unless the user or the host's memory is against it."""
+    if jobs == 1:
+        return 1
+    found = re.search(r"^MemAvailable:\s+([0-9]+) kB$", meminfo.read_text(encoding="ascii"), re.MULTILINE)
+    available = int(found[1]) // 1024 if found else 0
+    if available >= MEMORY_FOR_TWO:
+        return 2
+    events.emit("note", f"one machine after the other: {available} MiB of memory, {MEMORY_FOR_TWO} for two at once")
+    return 1
 
 
 def validate_target(target: Target, plan: Plan, options: Options, events: Events, terminal: Terminal) -> int:
@@ -112,7 +129,8 @@ def _run(
                 accelerator = choose(options.accel, events=events)
             recorder.host = describe_host(accelerator.name, accelerator.reason, events)
             former = last_release(options, target)
-            job = Job(target.name, plan, images, accelerator, options.repetitions, options.keep, waivers, former)
+            jobs = machines_at_a_time(options.jobs, events)
+            job = Job(target.name, plan, images, accelerator, options.repetitions, options.keep, waivers, jobs, former)
             record = run_job(job, folder, recorder, events)
     except BaseException:
         _report_broken_run(folder, events)

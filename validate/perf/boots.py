@@ -16,10 +16,10 @@ from validate.family import make_family
 from validate.machine.accelerator import Accelerator
 from validate.machine.machine import MachineSettings, machine
 from validate.perf.layers import BOOTED, LIVE, Live, without
-from validate.perf.parallel import side_by_side
 from validate.perf.rounds import PARTS, TSC, Asker
 from validate.pipeline import disk_image
 from validate.plan import Plan
+from validate.side_by_side import side_by_side
 
 SLOWER = 4.0
 """How much longer a machine takes whose time follows instructions: one thread does everything."""

@@ -19,8 +19,8 @@ from validate.guest.bundle import closure
 from validate.machine.machine import MachineSettings, machine
 from validate.machine.session import Session
 from validate.perf.boots import Bench
-from validate.perf.parallel import side_by_side
 from validate.pipeline import disk_image
+from validate.side_by_side import side_by_side
 
 ALLOWED = Path(__file__).with_name("soak.yaml")
 LOOKS = 60

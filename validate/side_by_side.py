@@ -1,0 +1,51 @@
+"""Several pieces of work at once, each with a machine of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def side_by_side(works: Sequence[Callable[[], T]], jobs: int) -> list[T]:
+    """What each of the works returns, in their order; they begin in that order, at most `jobs` of them at a time.
+
+    The first error is raised at once, and nothing new is begun. Whatever still runs then does so on threads that end
+    with the process, and the kernel ends a machine together with the thread that started it (`machine`), so nothing
+    outlives the pipeline.
+    """
+    if min(jobs, len(works)) <= 1:
+        return [work() for work in works]
+    waiting: queue.SimpleQueue[tuple[int, Callable[[], T]]] = queue.SimpleQueue()
+    ended: queue.SimpleQueue[tuple[int, T | BaseException]] = queue.SimpleQueue()
+    broken = threading.Event()
+    for number, work in enumerate(works):
+        waiting.put((number, work))
+
+    def serve() -> None:
+        while not broken.is_set():
+            try:
+                number, work = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                ended.put((number, work()))
+            except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+                ended.put((number, error))
+                return
+
+    for number in range(min(jobs, len(works))):
+        threading.Thread(target=serve, name=f"work-{number}", daemon=True).start()
+    answers: dict[int, T] = {}
+    try:
+        while len(answers) < len(works):
+            number, answer = ended.get()
+            if isinstance(answer, BaseException):
+                raise answer
+            answers[number] = answer
+    finally:
+        broken.set()
+    return [answers[number] for number in range(len(works))]
