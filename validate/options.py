@@ -100,7 +100,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="WHAT",
         help="`reference`, or .deb files of the product (reference)",
     )
-    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="validate, perf, judges: machines at a time")
+    add(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="validate, attack, perf, judges: machines at a time",
+    )
     add("--keep", action="store_true", help="keep a failed run's overlay disk for a look")
     add("--refresh", action="store_true", help="build: look for newer packages instead of trusting the cache")
     add("--fix", action="store_true", help="doctor: run the command that mends what is missing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from images.build import BuiltImage
@@ -16,7 +17,7 @@ from results.text import one_line
 from results.verdict import judged
 from validate import requirements
 from validate.commands.build import debian_targets
-from validate.commands.validate import images_for
+from validate.commands.validate import images_for, machines_at_a_time
 from validate.family import make_family
 from validate.machine.accelerator import Accelerator, choose
 from validate.machine.machine import MachineSettings, machine
@@ -24,6 +25,7 @@ from validate.options import Options
 from validate.pipeline import disk_image
 from validate.plan import Plan, load_plan
 from validate.probes.run import run_probes
+from validate.side_by_side import side_by_side
 
 STAGES: tuple[tuple[Variant, Phase], ...] = (("baseline", "before"), ("hardened", "after"))
 Fate = Literal[
@@ -121,7 +123,8 @@ def attack_target(target: Target, plan: Plan, options: Options, events: Events, 
     accelerator = choose(options.accel, events=events)
     folder = create(options.results.parent / "attacks", target.name, " ".join(options.workload))
     ground = Range(target, plan, images, accelerator, folder, events)
-    before, after = (ground.attempt(variant, phase) for variant, phase in STAGES)
+    attempts = [partial(ground.attempt, variant, phase) for variant, phase in STAGES]
+    before, after = side_by_side(attempts, machines_at_a_time(options.jobs, events))
     seen = rows(before, after)
     told = list(lines(seen))
     for line in told:
