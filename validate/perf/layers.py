@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from harden.layers.nft import table
 from harden.product import Product
 from validate.machine.session import Session
 
@@ -70,6 +71,8 @@ class Live:
     unload_profiles: bool = False
     tuning: bool = False
     """The keys of production-tuning.conf go back to what the baseline has."""
+    packet_filter: bool = False
+    """The product's table is taken out of the kernel."""
     sysctl: Mapping[str, str] = field(default_factory=dict)
     """Keys to set."""
     parts: tuple[str, ...] = ()
@@ -82,6 +85,7 @@ LIVE = (
     Live("seccomp", directives=SECCOMP),
     Live("AppArmor", directives=APPARMOR, unload_profiles=True),
     Live("sandbox", directives=SANDBOX),
+    Live("packet filter", packet_filter=True),
     Live("eBPF hardening", sysctl={"net.core.bpf_jit_harden": "0"}),
     Live("sysctl tuning", tuning=True),
 )
@@ -118,6 +122,8 @@ for action, profile in ARGUMENT["profiles"]:
     run("apparmor_parser", action, profile)
 if ARGUMENT["reload"]:
     run("systemctl", "daemon-reload")
+for argv in ARGUMENT["run"]:
+    run(*argv)
 RESULT = former
 """
 
@@ -139,6 +145,7 @@ def without(
         "profiles": [("--remove", profile) for profile in profiles],
         "sysctl": {**layer.sysctl, **(untuned if layer.tuning else {})},
         "reload": bool(paths),
+        "run": [["nft", "delete", "table", "inet", table(product)]] if layer.packet_filter else [],
     }
     former = session.python(SCRIPT, argument, timeout=seconds)
     try:
@@ -150,5 +157,6 @@ def without(
             "profiles": [("--replace", profile) for profile in profiles],
             "sysctl": {str(key): str(value) for key, value in dict(former).items()},
             "reload": bool(paths),
+            "run": [["systemctl", "restart", f"{product.name}-egress.service"]] if layer.packet_filter else [],
         }
         session.python(SCRIPT, back, timeout=seconds)

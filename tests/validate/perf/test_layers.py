@@ -33,4 +33,5 @@ def test_what_is_left_out_is_put_back_even_after_an_error(plan: Plan, layer: Any
     assert back["sysctl"] == dict.fromkeys(out["sysctl"], "1")
     assert [profile for _, profile in back["profiles"]] == [profile for _, profile in out["profiles"]]
     assert back["reload"] == out["reload"] == bool(out["files"])
-    assert out["files"] or out["sysctl"]
+    assert out["files"] or out["sysctl"] or out["run"]
+    assert bool(out["run"]) == bool(back["run"]) == layer.packet_filter

@@ -26,6 +26,7 @@ RESULT = {
     "seccomp": dict(line.split(":", 1) for line in read("/proc/" + pid + "/status").splitlines())["Seccomp"].strip(),
     "AppArmor": read("/proc/" + pid + "/attr/current"),
     "sandbox": "ro" if any(one[4] == "/" and one[5].startswith("ro") for one in mounts) else "rw",
+    "packet filter": "dots_family" if b"dots_family" in subprocess.check_output(["nft", "list", "tables"]) else "none",
     "eBPF hardening": read("/proc/sys/net/core/bpf_jit_harden"),
     "sysctl tuning": read("/proc/sys/vm/swappiness"),
 }
@@ -34,10 +35,18 @@ WHOLE = {
     "seccomp": "2",
     "AppArmor": "dots-family.daemon (enforce)",
     "sandbox": "ro",
+    "packet filter": "dots_family",
     "eBPF hardening": "2",
     "sysctl tuning": "10",
 }
-LESS = {"seccomp": "0", "AppArmor": "unconfined", "sandbox": "rw", "eBPF hardening": "0", "sysctl tuning": "60"}
+LESS = {
+    "seccomp": "0",
+    "AppArmor": "unconfined",
+    "sandbox": "rw",
+    "packet filter": "none",
+    "eBPF hardening": "0",
+    "sysctl tuning": "60",
+}
 
 
 @pytest.mark.vm
