@@ -22,6 +22,9 @@ LAYER = "tuning"
 LEAST = 0.01
 """Relative change below which nothing is called a gain or a harm, whatever the rounds' own spread."""
 
+SPREADS = 2.0
+"""By how many times the spread of the other rounds the one round without a group has to differ."""
+
 
 class Workload(Strict):
     """What a group of keys is measured on, and why it stays without a gain."""
@@ -88,7 +91,7 @@ def earned(
             verdict = "changes nothing here"
         elif not told:
             verdict = "not measured"
-        elif abs(change) <= max(LEAST, noise):
+        elif abs(change) <= max(LEAST, SPREADS * noise):
             verdict = "no gain shown"
         else:
             verdict = "gain" if change < 0 else "harm"
