@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -47,6 +47,8 @@ class _Running:
     since: float
     before: float | None
     """Seconds that it took last time."""
+    thread: int = field(default_factory=threading.get_ident)
+    """Steps of several threads go on side by side, and within each other only on one."""
 
 
 class _Display:
@@ -160,8 +162,10 @@ class Terminal:
             self._live.start()
 
     def _end(self, event: Event) -> None:
-        index = next((at for at in reversed(range(len(self._running))) if self._running[at].name == event.text), None)
-        step = self._running.pop(index) if index is not None else _Running(event.text, 0.0, None)
+        mine = [step for step in self._running if step.thread == threading.get_ident()]
+        depth = next((at for at in reversed(range(len(mine))) if mine[at].name == event.text), None)
+        step = _Running(event.text, 0.0, None) if depth is None else mine[depth]
+        self._running[:] = [one for one in self._running if one is not step]
         if not self._running:
             self._pause()
         spent = duration(event.seconds or 0.0)
@@ -169,7 +173,7 @@ class Terminal:
         failed = event.kind == "step-failed"
         sign, style = ("x", "red") if failed else ("+", "green")
         self._print(
-            sign, style, f"{'  ' * (index or 0)}{event.text}", f"  {spent}{last}" + ("  FAILED" if failed else "")
+            sign, style, f"{'  ' * (depth or 0)}{event.text}", f"  {spent}{last}" + ("  FAILED" if failed else "")
         )
         self._said = ""
 
@@ -191,8 +195,8 @@ class Terminal:
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT):
             with self._lock:
-                if self._running:
-                    step = self._running[-1]
+                innermost = {step.thread: step for step in self._running}
+                for step in innermost.values():
                     spent = time.monotonic() - step.since
                     last = f" (last time {duration(step.before)})" if step.before else ""
                     if spent >= HEARTBEAT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,27 @@ def test_one_plain_line_a_step() -> None:
         "x collect  0.0 s  FAILED",
     ]
     assert out.getvalue() == ""
+
+
+def test_steps_of_two_threads_are_not_told_as_one_within_the_other() -> None:
+    err = io.StringIO()
+    events = Events(Terminal(err, io.StringIO()))
+    begun, go = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with events.step("hardened: boot"):
+            begun.set()
+            go.wait(5)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert begun.wait(5)
+    with events.step("baseline: boot"), events.step("baseline: accounts"):
+        pass
+    go.set()
+    thread.join(5)
+    told = [line.rpartition("  ")[0] for line in err.getvalue().splitlines()]
+    assert told == ["+   baseline: accounts", "+ baseline: boot", "+ hardened: boot"]
 
 
 def test_error_says_what_evidence_and_hint() -> None:
