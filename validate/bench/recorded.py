@@ -21,7 +21,7 @@ def run_figures(options: Options) -> Iterator[Figure]:
         if record.complete:
             building = sum(step.seconds for step in record.steps if step.name == "images")
             whole = (datetime.fromisoformat(record.finished) - datetime.fromisoformat(record.started)).total_seconds()
-            yield Figure(f"validate without building ({record.id})", whole - building, 720)
+            yield Figure(f"validate without building ({record.id})", whole - building, 480)
             for step in record.steps:
                 yield Figure(f"  {step.name}", step.seconds, None)
             if record.idle is not None:
