@@ -18,7 +18,9 @@ from results.base.process import run, which
 MKOSI = "mkosi"
 SECONDS = 1800.0
 OTHERWISE = {"initramfs-tools"}
-"""Packages that mkosi has another for (dracut), and that do not go together with it."""
+"""Packages for which a bootable image of mkosi's has another (dracut), and that do not go together with it."""
+SYSTEM_BUS = Path("/run/dbus/system_bus_socket")
+FILE_SYSTEMS = Path("/proc/filesystems")
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,19 @@ class Peer:
     events: Events
 
     @property
+    def bootable(self) -> bool:
+        """Whether it can make a boot partition: it mounts what it makes, so the kernel has to know vfat."""
+        return "vfat" in FILE_SYSTEMS.read_text(encoding="ascii").split()
+
+    @property
     def words(self) -> list[str]:
         """The whole command line, but for what differs from build to build."""
-        packages = [name for name in self.target.packages if name not in OTHERWISE]
-        told = ["--distribution", "debian", "--release", self.target.suite, "--format", "gpt_ext4", "--bootable"]
+        packages = [name for name in self.target.packages if not (self.bootable and name in OTHERWISE)]
+        told = ["--distribution", "debian", "--release", self.target.suite, "--format", "gpt_ext4"]
         told += ["--mirror", mirror(self.target), "--package", ",".join(packages)]
         told += ["--root-size", "3G", "--output", "image.raw", "--extra-tree", "extra"]
+        told += ["--bootable"] if self.bootable else []
+        told += [] if SYSTEM_BUS.exists() else ["--nspawn-keep-unit"]  # nobody is there to make it a unit
         return [MKOSI, "-C", str(self.folder), "--force", *told]
 
     def cold(self) -> None:
