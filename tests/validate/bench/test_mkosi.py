@@ -18,8 +18,8 @@ TARGET = load_target("debian-trixie")
 def test_it_builds_our_packages_and_our_suite(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-    bootable: bool,  # noqa: FBT001 - a column
-    bus: bool,  # noqa: FBT001 - a column
+    bootable: bool,
+    bus: bool,
 ) -> None:
     line = "deb [signed-by=/k] http://mirror.test/debian trixie main"
     monkeypatch.setattr("images.apt.discover", lambda _target: (line,))
