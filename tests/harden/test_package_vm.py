@@ -209,6 +209,7 @@ def test_a_fault_is_told_and_only_while_it_lasts(admin: Administrator) -> None:
     def alerts() -> list[str]:
         mark = admin.shell("journalctl -n0 --show-cursor -q | sed 's/^-- cursor: //'").text.strip()
         assert admin.run("systemctl", "start", service).status == 0
+        assert admin.run("journalctl", "--sync").status == 0  # what a service said last may not be written yet
         said = admin.run("journalctl", "-q", "-t", "dots-family-security", "-o", "cat", f"--after-cursor={mark}").text
         log = admin.run("tail", "-n", "30", "/var/log/dots-family/security-monitor.log").text
         found = [line for line in said.splitlines() if line.startswith("ALERT integrity")]
