@@ -210,7 +210,8 @@ def test_a_fault_is_told_and_only_while_it_lasts(admin: Administrator) -> None:
         mark = admin.shell("journalctl -n0 --show-cursor -q | sed 's/^-- cursor: //'").text.strip()
         assert admin.run("systemctl", "start", service).status == 0
         assert admin.run("journalctl", "--sync").status == 0  # what a service said last may not be written yet
-        said = admin.run("journalctl", "-q", "-t", "dots-family-security", "-o", "cat", f"--after-cursor={mark}").text
+        # without `-t`: systemd 252 leaves out the first entry that matches where the cursor's own does not match
+        said = admin.run("journalctl", "-q", "-o", "cat", f"--after-cursor={mark}").text
         log = admin.run("tail", "-n", "30", "/var/log/dots-family/security-monitor.log").text
         found = [line for line in said.splitlines() if line.startswith("ALERT integrity")]
         assert all(line in log for line in found)
