@@ -37,9 +37,9 @@ def last_signed(runs: Path, target: str, key: Ed25519PublicKey, *, holding: str 
             continue
         try:
             statement, wrong = check(folder, key)
-            if target not in statement.predicate.targets:
+            if target != statement.run.target:
                 continue
-            if not wrong and holding in {one.path for one in statement.subject}:
+            if not wrong and holding in {one.path for one in statement.run.files}:
                 return Found(load_run(folder), tuple(notes))
             why = wrong[0] if wrong else f"it was signed without {holding}"
         except UsageError as error:

@@ -21,5 +21,5 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:  # noqa: A
         raise UsageError("sign: no --key", "`--key FILE` names a private key; `--generate-key FILE` makes one")
     folder = Path(options.run) if options.run else options.results / "latest"
     made = sign(folder, private_key(Path(options.key)), even_failed=options.even_failed)
-    terminal.line(f"signed {len(made.subject)} files, verdict {made.predicate.verdict}: {folder / 'attestation.json'}")
+    terminal.line(f"signed {len(made.run.files)} files, verdict {made.run.verdict}: {folder / 'attestation.json'}")
     return int(ExitCode.PASS)

@@ -25,7 +25,7 @@ def run(options: Options, events: Events, terminal: Terminal) -> int:  # noqa: A
     for line in wrong:
         terminal.line(one_line(line))
     if not wrong:
-        terminal.line(f"{len(statement.subject)} files as signed; the run's verdict is {statement.predicate.verdict}")
+        terminal.line(f"{len(statement.run.files)} files as signed; the run's verdict is {statement.run.verdict}")
         if (folder / CHECKS).is_file():
             terminal.line("its facts, judged again with its own checks, give the same findings")
         else:

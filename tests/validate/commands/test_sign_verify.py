@@ -38,7 +38,28 @@ def wrong(folder: Path, key: Path) -> tuple[str, ...]:
 
 def test_signed_as_it_is_and_a_failed_run_says_so(signed: Path, key: Path) -> None:
     assert wrong(signed, key) == ()
-    assert json.loads((signed / "attestation.json").read_text())["predicate"]["signed_although_failed"] is True
+    assert json.loads((signed / "attestation.json").read_text())["predicate"]["dotsFamily"]["signed_although_failed"]
+
+
+def test_it_is_a_statement_that_others_can_read(signed: Path) -> None:
+    told = json.loads((signed / "attestation.json").read_text())
+    assert told["_type"] == "https://in-toto.io/Statement/v1"
+    assert told["predicateType"] == "https://in-toto.io/attestation/test-result/v0.1"
+    run = json.loads((signed / "run.json").read_text())
+    wanted = {
+        f"{run['target']}-{name}": image["sha256"].removeprefix("sha256:") for name, image in run["images"].items()
+    }
+    assert {one["name"]: one["digest"]["sha256"] for one in told["subject"]} == wanted
+    predicate = told["predicate"]
+    assert predicate["result"] == "FAILED"
+    findings = json.loads((signed / "hardened" / "after" / "findings.json").read_text())["findings"]
+    failed = {f"control:{one['control']}" for one in findings if one["outcome"] in ("fail", "error")}
+    assert failed <= set(predicate["failedTests"]) | set(predicate["warnedTests"])
+    passed = {f"control:{one['control']}" for one in findings if one["outcome"] == "pass"}
+    assert passed <= set(predicate["passedTests"])
+    every = [name for kind in ("passedTests", "warnedTests", "failedTests") for name in predicate[kind]]
+    assert len(every) == len(set(every))
+    assert {one["path"] for one in predicate["dotsFamily"]["files"]} == digests(signed).keys()
 
 
 def test_each_changed_missing_and_extra_file_is_named(signed: Path, key: Path) -> None:
