@@ -37,8 +37,8 @@ def machine_figures(image: BuiltImage, plan: Plan, options: Options, events: Eve
         for when in ("right after the boot", "on the settled machine"):
             seconds, facts = timed(lambda: collect(booted.session, plan.product, extra_units=units, extra_paths=paths))
             yield Figure(f"collecting all facts, {when}", seconds, 6)
-        for when, limit in (("the first time, with Python compiling it", None), ("from then on", 6)):
+        for when, limit in (("first (Python compiles it)", None), ("from then on", 6)):
             own = tool_audited(booted.session, plan, time_scale=booted.accelerator.time_scale)
-            yield Figure(f"security-audit.sh in the machine, {when}", own.seconds, limit)
+            yield Figure(f"security-audit.sh, {when}", own.seconds, limit)
         checks = [asdict(check) for check in plan.checks]
         yield Figure(f"judging {len(checks)} checks", timed(lambda: judge(checks, facts))[0], 0.05)
