@@ -7,15 +7,16 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from validate.machine.launch import end_started_by
+
 T = TypeVar("T")
 
 
 def side_by_side(works: Sequence[Callable[[], T]], jobs: int) -> list[T]:
     """What each of the works returns, in their order; they begin in that order, at most `jobs` of them at a time.
 
-    The first error is raised at once, and nothing new is begun. Whatever still runs then does so on threads that end
-    with the process, and the kernel ends a machine together with the thread that started it (`machine`), so nothing
-    outlives the pipeline.
+    The first error, or an interrupt, is raised as soon as the machines of the other works are ended; nothing new is
+    begun. What is left of those works ends with their machines, or with the process.
     """
     if min(jobs, len(works)) <= 1:
         return [work() for work in works]
@@ -37,8 +38,11 @@ def side_by_side(works: Sequence[Callable[[], T]], jobs: int) -> list[T]:
                 ended.put((number, error))
                 return
 
-    for number in range(min(jobs, len(works))):
-        threading.Thread(target=serve, name=f"work-{number}", daemon=True).start()
+    threads = [
+        threading.Thread(target=serve, name=f"work-{number}", daemon=True) for number in range(min(jobs, len(works)))
+    ]
+    for thread in threads:
+        thread.start()
     answers: dict[int, T] = {}
     try:
         while len(answers) < len(works):
@@ -48,4 +52,6 @@ def side_by_side(works: Sequence[Callable[[], T]], jobs: int) -> list[T]:
             answers[number] = answer
     finally:
         broken.set()
+        if len(answers) < len(works):
+            end_started_by(thread.ident for thread in threads if thread.ident is not None)
     return [answers[number] for number in range(len(works))]

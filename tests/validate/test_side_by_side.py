@@ -47,5 +47,29 @@ def test_after_an_error_nothing_new_is_begun(jobs: int) -> None:
     assert begun == []
 
 
+def test_giving_up_ends_the_machines_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: dict[str, int] = {}
+    ready, never = threading.Event(), threading.Event()
+    given_up: list[int] = []
+    monkeypatch.setattr("validate.side_by_side.end_started_by", lambda threads: given_up.extend(threads))
+
+    def has_a_machine() -> bool:
+        started["thread"] = threading.get_ident()
+        ready.set()
+        return never.wait(5)
+
+    def fail() -> bool:
+        ready.wait(5)
+        raise ValueError("no machine")
+
+    with pytest.raises(ValueError, match="no machine"):
+        side_by_side([has_a_machine, fail], 2)
+    never.set()
+    assert started["thread"] in given_up
+    given_up.clear()
+    assert side_by_side([lambda: 1, lambda: 2], 2) == [1, 2]
+    assert given_up == []
+
+
 def test_nothing_to_do_is_done() -> None:
     assert side_by_side([], 2) == []

@@ -10,7 +10,8 @@ import secrets
 import shlex
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from results.base.errors import InfrastructureError
@@ -24,6 +25,9 @@ UNPRIVILEGED = range(61184, 65520)
 """systemd's range for users that exist only while a process runs: no file on the host belongs to them."""
 
 STDERR_LIMIT = 8000
+
+_STARTED: dict[int, list[Process]] = {}
+"""Machines by the thread that has started them."""
 
 
 def anonymous(name: str, content: bytes = b"") -> int:
@@ -61,8 +65,17 @@ def spawn_qemu(argv: Sequence[str], fds: Sequence[int], stderr: int, events: Eve
     if os.geteuid() == 0:
         vector = unprivileged(argv, uid=nobody_else(), groups=kvm_groups())
     process = spawn(vector, stdout=stderr, stderr=stderr, pass_fds=fds, cwd=Path("/"))
+    running = [one for one in _STARTED.get(threading.get_ident(), ()) if one.poll() is None]
+    _STARTED[threading.get_ident()] = [*running, process]
     events.emit("command", shlex.join(argv), note="started; its descriptors are inherited", pid=process.pid)
     return process
+
+
+def end_started_by(threads: Iterable[int]) -> None:
+    """End every machine that these threads have started, for whoever gives up on the threads' work."""
+    for thread in threads:
+        for process in _STARTED.pop(thread, ()):
+            end(process)
 
 
 @contextlib.contextmanager
