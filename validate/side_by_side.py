@@ -5,11 +5,15 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 from validate.machine.launch import end_started_by
 
 T = TypeVar("T")
+Waiting: TypeAlias = "queue.SimpleQueue[tuple[int, Callable[[], T]]]"
+Ended: TypeAlias = "queue.SimpleQueue[tuple[int, T | BaseException]]"
+"""What came of which work."""
 
 
 def side_by_side(works: Sequence[Callable[[], T]], jobs: int) -> list[T]:
@@ -20,27 +24,13 @@ def side_by_side(works: Sequence[Callable[[], T]], jobs: int) -> list[T]:
     """
     if min(jobs, len(works)) <= 1:
         return [work() for work in works]
-    waiting: queue.SimpleQueue[tuple[int, Callable[[], T]]] = queue.SimpleQueue()
-    ended: queue.SimpleQueue[tuple[int, T | BaseException]] = queue.SimpleQueue()
+    waiting: Waiting[T] = queue.SimpleQueue()
+    ended: Ended[T] = queue.SimpleQueue()
     broken = threading.Event()
     for number, work in enumerate(works):
         waiting.put((number, work))
-
-    def serve() -> None:
-        while not broken.is_set():
-            try:
-                number, work = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                ended.put((number, work()))
-            except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
-                ended.put((number, error))
-                return
-
-    threads = [
-        threading.Thread(target=serve, name=f"work-{number}", daemon=True) for number in range(min(jobs, len(works)))
-    ]
+    serve = partial(_serve, waiting, ended, broken)
+    threads = [threading.Thread(target=serve, name=f"work-{at}", daemon=True) for at in range(min(jobs, len(works)))]
     for thread in threads:
         thread.start()
     answers: dict[int, T] = {}
@@ -55,3 +45,17 @@ def side_by_side(works: Sequence[Callable[[], T]], jobs: int) -> list[T]:
         if len(answers) < len(works):
             end_started_by(thread.ident for thread in threads if thread.ident is not None)
     return [answers[number] for number in range(len(works))]
+
+
+def _serve(waiting: Waiting[T], ended: Ended[T], broken: threading.Event) -> None:
+    """One thread: takes what waits until there is nothing more, or something has gone wrong."""
+    while not broken.is_set():
+        try:
+            number, work = waiting.get_nowait()
+        except queue.Empty:
+            return
+        try:
+            ended.put((number, work()))
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            ended.put((number, error))
+            return
