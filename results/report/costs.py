@@ -159,11 +159,9 @@ def _worth_showing(record: PerfRecord) -> list[Series]:
     ]
 
 
-def section_of(run: StoredRun) -> Markup:
-    """The section of a run that has one; empty for others. Raises `UsageError` where the record cannot be read."""
-    if FILE not in run.files:
-        return Markup()
-    return section(read_record(run.folder / FILE, PerfRecord))
+def record_of(run: StoredRun) -> PerfRecord | None:
+    """The record that was joined to a run, if any was. Raises `UsageError` where it cannot be read."""
+    return read_record(run.folder / FILE, PerfRecord) if FILE in run.files else None
 
 
 def page(record: PerfRecord) -> str:

@@ -100,6 +100,9 @@ def test_a_record_in_a_run_folder_shows_in_its_report(tmp_path: Path) -> None:
     folder.write(run, record())
     render_run(run)
     assert 'id="perf"' in (run / "report.html").read_text()
+    told = "perf, which was joined to this run, fails: Start of a program"
+    assert told in (run / "report.html").read_text()
+    assert told in (run / "summary.md").read_text()
 
 
 def test_a_folder_of_its_own_has_a_page(tmp_path: Path) -> None:
