@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from harden.product import Product
-from results.base.errors import InfrastructureError
 from results.base.strict import Strict
 from results.records import Conditions, Sample
 from validate.benchmarks.measures import BOOT, OPTIONAL, Definition, Raw, definitions
 from validate.family import Family
 from validate.guest.bundle import closure
+from validate.machine.answers import checked
 
 if TYPE_CHECKING:
     from validate.machine.session import Session
@@ -91,14 +91,7 @@ def run_benchmarks(
 
 def measured(answer: Any, product: Product, conditions: Conditions) -> Measured:
     """Samples from the raw values: pure. Raises `InfrastructureError` for an answer of another shape."""
-    try:
-        raw = Answer.model_validate(answer)
-    except ValidationError as error:
-        raise InfrastructureError(
-            "the machine's measurements are not what our script sends",
-            "is something in the machine tampering with python3?",
-            evidence=str(error)[:1000],
-        ) from None
+    raw = checked(answer, Answer)
     boot = [one for one in BOOT if one.name in raw.boot or one.name not in OPTIONAL]
     taken = [(one, [raw.boot]) for one in boot] + [(one, list(raw.rounds)) for one in definitions(product)]
     samples = (_sample(one, rounds, conditions, raw.problems.get(one.part, "")) for one, rounds in taken)

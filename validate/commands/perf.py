@@ -99,7 +99,8 @@ def judged(bench: Bench, keeper: Keeper) -> tuple[tuple[PerfMeasure, ...], Judge
 
 def measure_target(target: Target, plan: Plan, options: Options, events: Events, terminal: Terminal) -> int:
     """One target: boots, judgement, evidence. Returns the exit code."""
-    load_budgets(plan.product), load_allowed(plan.product)  # what is wrong in it is told before anything boots
+    load_allowed(plan.product)
+    load_budgets(plan.product)  # what is wrong in it is told before anything boots
     accelerator = choose(options.accel, events=events)
     clock = clock_for(accelerator)
     now = datetime.now(UTC)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from harden.product import Product
-from results.base.errors import InfrastructureError
 from results.base.strict import Strict
 from results.cost.records import Round
 from validate.guest.bundle import closure
+from validate.machine.answers import checked
 
 if TYPE_CHECKING:
     from validate.machine.session import Session
@@ -47,7 +47,6 @@ for key in ARGUMENT:
         continue
 """
 
-T = TypeVar("T", bound=Strict)
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -85,7 +84,7 @@ class Asker:
             modules=closure(("validate.benchmarks.content.settle",)),
             timeout=SETTLE_SECONDS * self.scale,
         )
-        return _checked(answer, Settled)
+        return checked(answer, Settled)
 
     def sysctl(self, keys: Sequence[str]) -> dict[str, str]:
         """Live values of these keys; one that the kernel does not have is left out."""
@@ -105,19 +104,8 @@ class Asker:
             "source": self.source,
         }
         modules = closure(("validate.benchmarks.content.costs",))
-        answer = _checked(
+        answer = checked(
             self.session.python(COSTS, argument, modules=modules, timeout=ROUND_SECONDS * self.scale), Answer
         )
         raw = {key: tuple(round(value, 3) for value in values) for key, values in answer.raw.items()}
         return Round(raw=raw, problems=answer.problems, without=without)
-
-
-def _checked(answer: Any, shape: type[T]) -> T:
-    try:
-        return shape.model_validate(answer)
-    except ValidationError as error:
-        raise InfrastructureError(
-            "the machine's measurements are not what our script sends",
-            "is something in the machine tampering with python3?",
-            evidence=str(error)[:1000],
-        ) from None

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from harden.product import Product
 from results.base.errors import InfrastructureError, UsageError
@@ -16,6 +16,7 @@ from results.cost import slope
 from results.cost.records import MOST_LOOKS, Side, Soak
 from validate.family import make_family
 from validate.guest.bundle import closure
+from validate.machine.answers import checked
 from validate.machine.machine import MachineSettings, machine
 from validate.machine.session import Session
 from validate.perf.boots import Bench
@@ -64,14 +65,7 @@ def load_allowed(product: Product, path: Path = ALLOWED) -> Mapping[str, Allowed
 
 def judged(answer: Any, side: Side, boot_id: str, allowed: Mapping[str, Allowed], seed: int) -> Soak:
     """The record of one machine's soak. Raises `InfrastructureError` for what our script does not send."""
-    try:
-        told = Answer.model_validate(answer)
-    except ValidationError as error:
-        raise InfrastructureError(
-            "the machine's looks are not what our script sends",
-            "is something in the machine tampering with python3?",
-            evidence=str(error)[:1000],
-        ) from None
+    told = checked(answer, Answer, "looks")
     whole = all(earlier < later for earlier, later in zip(told.at, told.at[1:], strict=False))
     if told.held.keys() != allowed.keys() or not whole or any(len(one) != len(told.at) for one in told.held.values()):
         raise InfrastructureError("the machine's looks are not of every unit, or not in their order", "soak again")
